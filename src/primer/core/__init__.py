@@ -1,0 +1,1 @@
+"""What everything stands on: errors, the runtime, the folder of a run."""

@@ -1,0 +1,46 @@
+"""Frozen dataclasses to JSON and back."""
+
+import dataclasses
+import types
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from primer.core.errors import ConfigError, suggest
+
+Config = TypeVar("Config")
+
+
+def to_json(config: Any) -> Any:
+    """A dataclass as plain JSON values."""
+    if dataclasses.is_dataclass(config):
+        return {field.name: to_json(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    if isinstance(config, tuple | list):
+        return [to_json(item) for item in config]
+    return str(config) if isinstance(config, Path) else config
+
+
+def from_json(kind: type[Config], values: dict[str, Any]) -> Config:
+    """Undo `to_json`. Raises ConfigError for keys that the dataclass does not have.
+
+    >>> from primer.model.families import ShapeOverrides
+    >>> from_json(ShapeOverrides, {"width": 128})
+    ShapeOverrides(num_layers=None, num_heads=None, num_kv_heads=None, width=128, mlp_width=None)
+    """
+    hints = get_type_hints(kind)
+    for key in values:
+        if key not in hints:
+            raise ConfigError(f"there is no option {key!r} in {kind.__name__}; {suggest(key, hints)}")
+    return kind(**{key: restore(hints[key], value) for key, value in values.items()})
+
+
+def restore(hint: Any, value: Any) -> Any:
+    """A JSON value as the type that a field has."""
+    if value is None:
+        return None
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(option for option in get_args(hint) if option is not type(None))
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_json(hint, value)
+    if hint is Path:
+        return Path(value)
+    return tuple(value) if get_origin(hint) is tuple else value

@@ -1,0 +1,112 @@
+"""The folder of a run: config, metrics, checkpoints, samples. It can be moved, and one process writes to it.
+
+runs/demo/
+  config.json  tokenizer.json  tokenizer_config.json
+  data/                     token shards, when the run prepared its own
+  checkpoints/step_000500/  model.safetensors  optimizer.safetensors  state.json
+  metrics.jsonl  tensorboard/  loss.png  samples/step_000500.txt  report.md
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from primer.core.errors import RunInUseError, UserError
+from primer.core.files import explain_os_error, read_json, write_json
+
+RUNS = Path("runs")
+
+
+class RunDir:
+    """Paths and small files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.data = path / "data"
+        self.samples = path / "samples"
+        self.metrics_file = path / "metrics.jsonl"
+        self.config_file = path / "config.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; the kernel lets go of it however the process ends.
+
+        Raises RunInUseError if another live process holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("a+")
+        except OSError as error:
+            raise explain_os_error(error, self.path) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                lock.seek(0)
+                owner = lock.read().strip() or "unknown"
+                raise RunInUseError(
+                    f"{self.path} is in use by process {owner}. Wait for it or stop it, or choose another --run."
+                ) from error
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write the resolved configuration."""
+        write_json(self.config_file, config)
+
+    def read_config(self) -> dict[str, Any]:
+        """Read the resolved configuration. Raises UserError if this is not a run's folder."""
+        if not self.config_file.is_file():
+            raise UserError(f"{self.path} holds no run (no config.json). Give a run's folder with --run.")
+        config: dict[str, Any] = read_json(self.config_file)
+        return config
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append one line to metrics.jsonl."""
+        try:
+            with self.metrics_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise explain_os_error(error, self.metrics_file) from error
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every whole line of metrics.jsonl; one cut short by a crash is left out."""
+        rows = []
+        if self.metrics_file.exists():
+            for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    continue
+        return rows
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop the lines after `step`, when a run goes on from there."""
+        rows = [row for row in self.metrics() if row.get("step", 0) <= step]
+        with self.metrics_file.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def newest_run(root: Path = RUNS) -> RunDir:
+    """The run under `root` whose config was written last. Raises UserError if there is none."""
+    configs = sorted(root.glob("*/config.json"), key=lambda p: p.stat().st_mtime)
+    if not configs:
+        raise UserError(
+            f"no run under {root}/. Train one with `primer pretrain`, or give a folder with --run."
+        )
+    return RunDir(configs[-1].parent)
+
+
+def find_run(path: Path | None) -> RunDir:
+    """The run at `path`, or the newest under runs/. Raises UserError if it is not a run."""
+    run = RunDir(path) if path else newest_run()
+    if not run.path.is_dir():
+        raise UserError(f"{run.path} does not exist. Give a run's folder with --run.")
+    return run

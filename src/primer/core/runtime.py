@@ -1,0 +1,203 @@
+"""Where and how to compute: device, dtype, threads, ranks. One value, made once and passed in."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from primer.core.errors import ConfigError
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+# bfloat16 products need an instruction to be faster than float32: with it 800 against 200 GFLOP/s on two cores,
+# without it (AVX2) 1 against 120.
+BF16_CPU_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")  # the last is ARM's
+
+# Dense bfloat16 peak in FLOP/s, from the makers' data sheets.
+PEAK_FLOPS = {
+    "H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "GH200": 989e12, "B200": 2250e12, "A100": 312e12,
+    "A10G": 70e12, "L40S": 362e12, "L4": 121e12, "V100": 125e12, "T4": 65e12,
+    "RTX 5090": 209.5e12, "RTX 4090": 165.2e12, "RTX 3090": 71e12,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """Where and how to compute."""
+
+    device: str = "auto"
+    """auto (a GPU if there is one), cpu, cuda, cuda:N or mps."""
+    dtype: Dtype = "auto"
+    """Activations; weights stay in float32. auto: bfloat16 where the hardware multiplies it, else float32."""
+    threads: int = 0
+    """CPU threads of each process; 0: the cores of the machine shared among its ranks."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What `RuntimeConfig` came to on this machine."""
+
+    device: torch.device
+    dtype: torch.dtype
+    reason: str
+    """Why this dtype, for the person."""
+    rank: int = 0
+    world_size: int = 1
+    threads: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this rank prints and writes."""
+        return self.rank == 0
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Sum a tensor over the ranks, in place."""
+        if self.world_size > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def sum_many(self, tensors: list[Tensor]) -> None:
+        """Sum many tensors over the ranks in place, packed into one message for each dtype."""
+        if self.world_size == 1:
+            return
+        for dtype in {t.dtype for t in tensors}:
+            group = [t for t in tensors if t.dtype == dtype]
+            flat = self.sum(torch.cat([t.flatten() for t in group]))
+            for tensor, part in zip(group, flat.split([t.numel() for t in group]), strict=True):
+                tensor.copy_(part.view_as(tensor))
+
+    def barrier(self) -> None:
+        """Wait for every rank."""
+        if self.world_size > 1:
+            dist.barrier()
+
+    def synchronize(self) -> None:
+        """Wait for the device, so that a clock reads true."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+    def peak_flops(self) -> float | None:
+        """Dense bfloat16 FLOP/s of the device by its data sheet; None where unknown."""
+        if self.device.type != "cuda":
+            return None
+        name = torch.cuda.get_device_name(self.device)
+        return next((flops for key, flops in PEAK_FLOPS.items() if key in name), None)
+
+    def describe(self) -> str:
+        """One line for the person: device, dtype and why, ranks."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
+        ranks = f", {self.world_size} ranks" if self.world_size > 1 else ""
+        threads = f", {self.threads} threads" if self.device.type == "cpu" else ""
+        return f"{name}{threads}{ranks}, {str(self.dtype).removeprefix('torch.')} ({self.reason})"
+
+
+def cpu_flags() -> set[str]:
+    """Instruction sets of this processor, as the kernel names them; empty where it does not say."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return set()
+    lines = (line for line in info.read_text().splitlines() if line.lower().startswith(("flags", "features")))
+    return set(next(lines, "").split(":", 1)[-1].split())
+
+
+def choose_dtype(device: torch.device, flags: set[str]) -> tuple[torch.dtype, str]:
+    """The activations' dtype for a device, and the reason in words."""
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        if major >= 8:
+            return torch.bfloat16, f"compute capability {major}.{minor} multiplies it"
+        return torch.float16, f"compute capability {major}.{minor} has no bfloat16; the loss is scaled"
+    if device.type == "mps":
+        return torch.float32, "the safe choice on MPS"
+    found = [flag for flag in BF16_CPU_FLAGS if flag in flags]
+    if found:
+        return torch.bfloat16, f"the processor has {found[0]}"
+    return torch.float32, "the processor has no bfloat16 instructions"
+
+
+def choose_device(name: str, local_rank: int) -> torch.device:
+    """The device of a name. Raises ConfigError if it is not there."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", local_rank)
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"--device {name} is not a device. Use auto, cpu, cuda, cuda:N or mps.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"--device {name}, but this PyTorch finds no CUDA device. Use --device cpu, or auto."
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("--device mps, but this PyTorch finds no MPS device. Use --device cpu, or auto.")
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", local_rank)
+    return device
+
+
+@contextmanager
+def start_runtime(config: RuntimeConfig) -> Iterator[Runtime]:
+    """Set up threads and, under torchrun, the ranks; take the ranks down at the end."""
+    rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    local_rank, local_size = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    device = choose_device(config.device, local_rank)
+    dtype, reason = choose_dtype(device, cpu_flags())
+    if config.dtype != "auto":
+        dtype, reason = getattr(torch, config.dtype), "as asked"
+    threads = config.threads or max(1, usable_cores() // local_size)
+    torch.set_num_threads(threads)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")
+    if world_size > 1:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Runtime(device, dtype, reason, rank, world_size, threads)
+    finally:
+        if world_size > 1:
+            dist.destroy_process_group()
+
+
+def usable_cores() -> int:
+    """Cores this process may run on (a container may allow fewer than the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keyed_rng(*key: int | str) -> np.random.Generator:
+    """A generator that depends on its key alone, such as (seed, step, "windows").
+
+    >>> keyed_rng(1, "windows").integers(1000) == keyed_rng(1, "windows").integers(1000)
+    True
+    """
+    words = [part if isinstance(part, int) else int.from_bytes(part.encode()) for part in key]
+    return np.random.default_rng(np.random.SeedSequence(words))
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Seed what draws from PyTorch's global generators (dropout) as a function of the step, so that a resumed run
+    draws what an unbroken one does."""
+    torch.manual_seed(int(keyed_rng(seed, step, rank, "torch").integers(2**62)))
+
+
+def machine() -> str:
+    """Processor, cores and PyTorch in a few words, for reports."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = (
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line
+        )
+        model = next(names, model)
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{model} × {usable_cores()}{gpu}, torch {torch.__version__}"

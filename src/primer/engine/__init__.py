@@ -1,0 +1,1 @@
+"""Weights to tokens: generation with a key-value cache."""

@@ -1,0 +1,1 @@
+"""Ids to logits: the transformer, the shapes it takes, its optimizer, its folder of weights."""

@@ -1,0 +1,447 @@
+"""The transformer, all of it.
+
+Legend of shapes, used in every comment below:
+
+    B  rows in the batch            C  width of the residual stream
+    T  positions in a row           H  query heads, K key-value heads (K divides H)
+    V  rows of the embedding table  D  channels of a head
+    L  layers                       S  positions seen by attention: those in the cache and the T new ones
+
+One forward pass, top to bottom: ids (B, T) -> embedding (B, T, C) -> L blocks of attention and MLP, each
+added to the residual stream -> norm -> head -> logits (B, T, V). What differs between the families
+(`families.py`) is chosen by name from the small tables `MLPS` and `NORMS`, not by inheritance.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+IGNORE = -1  # a target that is not trained on
+LOGITS_AT_ONCE = 2**24  # numbers in one piece of the logits: 64 MB in float32
+GATE_CHANNELS = 24  # the smear and value gates read only the first channels of the stream
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a model; everything needed to build it, and nothing about its training."""
+
+    vocab_size: int
+    """Rows of the embedding table (V): the tokenizer's vocabulary, rounded up to a multiple of 64."""
+    family: str = "primer"
+    """Which recipe the shape belongs to: primer, gpt2, llama or qwen3."""
+    context: int = 256
+    """Positions the model can see at once."""
+    num_layers: int = 4
+    num_heads: int = 4
+    num_kv_heads: int = 4
+    """Key-value heads; fewer than num_heads is grouped-query attention (arXiv 2305.13245)."""
+    width: int = 128
+    head_dim: int = 32
+    mlp_width: int = 512
+    mlp: Literal["relu2", "gelu", "swiglu"] = "relu2"
+    norm: Literal["rms", "rms_scale", "layer"] = "rms"
+    norm_eps: float = 1e-6
+    positions: Literal["rope", "learned"] = "rope"
+    rope_theta: float = 10_000.0
+    qk_norm: bool = True
+    """Normalise queries and keys per head, so that attention logits cannot blow up (arXiv 2302.05442)."""
+    bias: bool = False
+    tied: bool = False
+    """The head is the embedding table."""
+    softcap: float = 15.0
+    """Squash logits smoothly into ±softcap (Gemma 2, arXiv 2408.00118); 0 leaves them alone."""
+    ngrams: tuple[int, ...] = (2, 3, 4)
+    """Lengths of the n-grams ending at a token whose hashed embeddings are added to the token's own
+    (Over-Tokenized Transformer, arXiv 2501.16975)."""
+    ngram_buckets: int = 16_384
+    """Rows of the hash table of each length; n-grams that collide share a row."""
+    smear: bool = True
+    """Add a gated copy of the token before to each token's embedding."""
+    embedding_mix: bool = True
+    """Mix the embedding back into the stream before each layer, with learned scalars."""
+    value_embeddings: bool = True
+    """In every other layer, add a second embedding of the token to the values (arXiv 2410.17897)."""
+    window_pattern: str = "L"
+    """Attention span layer by layer, repeated: L sees the whole context, S a quarter of it. The last is L."""
+    dropout: float = 0.0
+    zero_init: bool = True
+    """Projections into the stream start at zero, so that every block starts as the identity."""
+
+    def __post_init__(self) -> None:
+        if self.num_heads % self.num_kv_heads:
+            raise ValueError(
+                f"num_kv_heads ({self.num_kv_heads}) does not divide num_heads ({self.num_heads})"
+            )
+        if self.positions == "rope" and self.head_dim % 2:
+            raise ValueError(f"rotary positions need an even head_dim, got {self.head_dim}")
+        if not self.window_pattern or set(self.window_pattern) - set("SL"):
+            raise ValueError(f"window_pattern is made of S and L, got {self.window_pattern!r}")
+
+    def window(self, layer: int) -> int:
+        """Positions that attention in this layer looks back on, itself included."""
+        short = self.window_pattern[layer % len(self.window_pattern)] == "S"
+        return max(1, self.context // 4) if short and layer < self.num_layers - 1 else self.context
+
+    def has_value_embedding(self, layer: int) -> bool:
+        """Every other layer, counted so that the last one has it."""
+        return self.value_embeddings and layer % 2 == (self.num_layers - 1) % 2
+
+
+class KVCache:
+    """Keys and values of the positions already seen, preallocated: two tensors of (L, B, K, context, D)."""
+
+    def __init__(self, config: GPTConfig, batch: int, dtype: torch.dtype, device: torch.device) -> None:
+        shape = (config.num_layers, batch, config.num_kv_heads, config.context, config.head_dim)
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.last_embedding: Tensor | None = None  # (B, 1, C), for the smear
+        self.last_ids: Tensor | None = None  # (B, longest n-gram - 1), for the n-grams
+        self.length = 0
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store k, v (B, K, T, D) of one layer and return all (B, K, S, D); `length` moves after the last layer."""
+        end = self.length + k.size(2)
+        self.keys[layer, :, :, self.length : end] = k
+        self.values[layer, :, :, self.length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+def hash_ngrams(ids: Tensor, lengths: tuple[int, ...], buckets: int) -> Tensor:
+    """Row in the n-gram table for ids (B, T + longest - 1): (B, T, len(lengths)), one range of rows a length.
+
+    A polynomial hash modulo the prime 2³¹ - 1 of the last n ids, kept below 2⁶³ by taking the remainder each time.
+    """
+    T = ids.size(1) - max(lengths) + 1
+    rows, hashed = [], torch.zeros_like(ids[:, :T])
+    for n in range(1, max(lengths) + 1):
+        start = max(lengths) - n
+        hashed = (hashed * 1_000_003 + ids[:, start : start + T] + 1) % 2_147_483_647
+        if n in lengths:
+            rows.append(hashed % buckets + len(rows) * buckets)
+    return torch.stack(rows, dim=-1)
+
+
+class Linear(nn.Linear):
+    """A linear map whose float32 weights are cast to the activations' dtype: mixed precision without autocast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.linear(x, self.weight.to(x.dtype), bias)
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x), with or without a learned scale (arXiv 1910.07467)."""
+
+    def __init__(self, width: int, eps: float, scale: bool) -> None:
+        super().__init__()
+        self.width, self.eps = width, eps
+        self.weight = nn.Parameter(torch.ones(width)) if scale else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = None if self.weight is None else self.weight.to(x.dtype)
+        return F.rms_norm(x, (self.width,), weight, self.eps)
+
+
+class LayerNorm(nn.LayerNorm):
+    """nn.LayerNorm whose float32 parameters follow the activations' dtype."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(
+            x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps
+        )
+
+
+def make_norm(config: GPTConfig, width: int) -> nn.Module:
+    """The family's norm over the last `width` channels."""
+    if config.norm == "layer":
+        return LayerNorm(width, config.norm_eps)
+    return RMSNorm(width, config.norm_eps, scale=config.norm == "rms_scale")
+
+
+def rotary_tables(config: GPTConfig) -> tuple[Tensor, Tensor]:
+    """cos and signed sin, each (context, D), for `rotate` (RoPE, arXiv 2104.09864)."""
+    frequencies = config.rope_theta ** (
+        -torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+    )
+    angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies)  # (context, D/2)
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn each pair of channels (i, i + D/2) of x (B, T, heads, D) by its position's angle.
+
+    Rolling by D/2 swaps the halves and the sign sits in `sin`: three passes over x instead of seven.
+    """
+    return torch.addcmul(x * cos, x.roll(x.size(-1) // 2, dims=-1), sin)
+
+
+class Attention(nn.Module):
+    """Causal self-attention over the whole context or a sliding window."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        self.config, self.layer = config, layer
+        self.heads = (config.num_heads, config.num_kv_heads, config.num_kv_heads)
+        self.qkv = Linear(config.width, sum(self.heads) * config.head_dim, bias=config.bias)
+        self.out = Linear(config.num_heads * config.head_dim, config.width, bias=config.bias)
+        self.q_norm = make_norm(config, config.head_dim) if config.qk_norm else None
+        self.k_norm = make_norm(config, config.head_dim) if config.qk_norm else None
+        if config.has_value_embedding(layer):
+            self.value_embed = nn.Embedding(config.vocab_size, config.num_kv_heads * config.head_dim)
+            self.value_gate = Linear(min(GATE_CHANNELS, config.width), config.num_kv_heads, bias=False)
+
+    def forward(
+        self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None
+    ) -> Tensor:
+        config, (B, T, _) = self.config, x.shape
+        q, k, v = self.qkv(x).view(B, T, -1, config.head_dim).split(self.heads, dim=2)  # (B, T, heads, D)
+        if config.has_value_embedding(self.layer):
+            gate = 2 * torch.sigmoid(self.value_gate(x[..., :GATE_CHANNELS])).unsqueeze(-1)  # (B, T, K, 1)
+            v = v + gate * self.value_embed(ids).to(x.dtype).view_as(v)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        if rotary is not None:
+            q, k = rotate(q, *rotary), rotate(k, *rotary)
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, heads, T, D)
+        if cache is not None:
+            k, v = cache.extend(self.layer, k, v)
+        y = self.attend(q, k, v).transpose(1, 2).reshape(B, T, -1)
+        return self.out(y)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of S."""
+        T, S, window = q.size(2), k.size(2), self.config.window(self.layer)
+        dropout = self.config.dropout if self.training else 0.0
+        grouped = self.config.num_kv_heads != self.config.num_heads
+        if T == 1:  # one new token sees the end of the cache: no mask
+            k, v = k[:, :, -window:], v[:, :, -window:]
+            return F.scaled_dot_product_attention(q, k, v, enable_gqa=grouped)
+        if T == S and S <= window:
+            return F.scaled_dot_product_attention(
+                q, k, v, is_causal=True, dropout_p=dropout, enable_gqa=grouped
+            )
+        distance = torch.arange(S - T, S, device=q.device)[:, None] - torch.arange(
+            S, device=q.device
+        )  # (T, S)
+        mask = (distance >= 0) & (distance < window)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, enable_gqa=grouped)
+
+
+class MLP(nn.Module):
+    """Two linear maps around a nonlinearity."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        gated = config.mlp == "swiglu"
+        self.act = MLPS[config.mlp]
+        self.up = Linear(config.width, config.mlp_width * (2 if gated else 1), bias=config.bias)
+        self.down = Linear(config.mlp_width, config.width, bias=config.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.act(self.up(x)))
+
+
+def relu2(x: Tensor) -> Tensor:
+    """Squared ReLU: cheap, and as good as gated units at this size (Primer, arXiv 2109.08668)."""
+    return F.relu(x).square()
+
+
+def gelu(x: Tensor) -> Tensor:
+    """GPT-2's tanh approximation."""
+    return F.gelu(x, approximate="tanh")
+
+
+def swiglu(x: Tensor) -> Tensor:
+    """SiLU(gate) × up, both halves from one matrix (arXiv 2002.05202)."""
+    gate, up = x.chunk(2, dim=-1)
+    return F.silu(gate) * up
+
+
+MLPS = {"relu2": relu2, "gelu": gelu, "swiglu": swiglu}
+
+
+class Block(nn.Module):
+    """Attention, then MLP, each normalised on the way in and added to the stream."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = make_norm(config, config.width)
+        self.attention = Attention(config, layer)
+        self.mlp_norm = make_norm(config, config.width)
+        self.mlp = MLP(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None
+    ) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, cache))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer. Weights stay in float32; activations are in `compute_dtype`."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.compute_dtype = torch.float32
+        self.embed = nn.Embedding(config.vocab_size, config.width)
+        self.position_embed = (
+            nn.Embedding(config.context, config.width) if config.positions == "learned" else None
+        )
+        self.embed_norm = make_norm(config, config.width) if config.family == "primer" else nn.Identity()
+        self.ngram_embed = (
+            nn.Embedding(len(config.ngrams) * config.ngram_buckets, config.width) if config.ngrams else None
+        )
+        self.smear_gate = Linear(min(GATE_CHANNELS, config.width), 1, bias=False) if config.smear else None
+        self.mix = nn.Parameter(torch.zeros(config.num_layers, 2)) if config.embedding_mix else None
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
+        self.final_norm = make_norm(config, config.width)
+        self.head = Linear(config.width, config.vocab_size, bias=False)
+        if config.tied:
+            self.head.weight = self.embed.weight
+        self.dropout = nn.Dropout(config.dropout)
+        cos, sin = rotary_tables(config)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self.init_weights()
+
+    @torch.no_grad()
+    def init_weights(self) -> None:
+        """Draw every weight from the global generator (seed it first), by the family's rule."""
+        config, primer = self.config, self.config.family == "primer"
+        for name, parameter in self.named_parameters():
+            fan_in = parameter.size(-1)
+            if "norm" in name:
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+            elif name.endswith(("bias", "gate.weight")) or name.startswith("ngram"):
+                parameter.zero_()
+            elif config.zero_init and name.endswith(("out.weight", "down.weight")):
+                parameter.zero_()
+            elif name == "mix":  # rows (stream, embedding): the stream as it is, a touch of the embedding
+                parameter.copy_(torch.tensor([1.0, 0.1]).expand_as(parameter))
+            elif not primer:  # GPT-2's rule: 0.02, and less into the stream by its 2L additions
+                into_stream = name.endswith(("out.weight", "down.weight"))
+                parameter.normal_(std=0.02 / math.sqrt(2 * config.num_layers) if into_stream else 0.02)
+            elif name.startswith("embed"):
+                parameter.normal_(std=1.0)
+            elif name.startswith("head"):
+                parameter.normal_(std=0.001)
+            else:
+                bound = math.sqrt(3 / fan_in)  # uniform with standard deviation 1/√fan_in: no outliers
+                parameter.uniform_(-bound, bound)
+
+    def embed_tokens(self, ids: Tensor, cache: KVCache | None) -> Tensor:
+        """ids (B, T) to the stream's first state (B, T, C)."""
+        start = 0 if cache is None else cache.length
+        x = self.embed(ids).to(self.compute_dtype)
+        if self.position_embed is not None:
+            positions = torch.arange(start, start + ids.size(1), device=ids.device)
+            x = x + self.position_embed(positions).to(x.dtype)
+        x = self.embed_norm(x)
+        if self.smear_gate is not None:
+            before = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)
+            if cache is not None:
+                if cache.last_embedding is not None:
+                    before[:, :1] = cache.last_embedding
+                cache.last_embedding = x[:, -1:]
+            x = x + torch.sigmoid(self.smear_gate(x[..., :GATE_CHANNELS])) * before
+        if self.ngram_embed is not None:
+            x = x + self.ngram_embed(self.ngram_rows(ids, cache)).sum(dim=2).to(x.dtype)
+        return self.dropout(x)
+
+    def ngram_rows(self, ids: Tensor, cache: KVCache | None) -> Tensor:
+        """Rows of the n-gram table for ids (B, T), with what came before them: (B, T, len(ngrams))."""
+        longest = max(self.config.ngrams)
+        before = (
+            ids.new_full((ids.size(0), longest - 1), -1)
+            if cache is None or cache.last_ids is None
+            else cache.last_ids
+        )
+        ids = torch.cat([before, ids], dim=1)
+        if cache is not None:
+            cache.last_ids = ids[:, 1 - longest :]
+        return hash_ngrams(ids, self.config.ngrams, self.config.ngram_buckets)
+
+    def hidden(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
+        """The stream after the last norm, (B, T, C), for ids (B, T) that continue what is in the cache."""
+        start = 0 if cache is None else cache.length
+        end = start + ids.size(1)
+        if end > self.config.context:
+            raise ValueError(f"{end} positions do not fit into a context of {self.config.context}")
+        x = self.embed_tokens(ids, cache)
+        rotary = None
+        if self.config.positions == "rope":  # (T, 1, D) spreads over the heads
+            rotary = tuple(t[start:end, None].to(x.dtype) for t in (self.cos, self.sin))
+        first = x
+        for layer, block in enumerate(self.blocks):
+            if self.mix is not None:
+                x = self.mix[layer, 0].to(x.dtype) * x + self.mix[layer, 1].to(x.dtype) * first
+            x = block(x, ids, rotary, cache)
+        if cache is not None:
+            cache.length = end
+        return self.final_norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden (…, C) to float32 logits (…, V)."""
+        logits = self.head(hidden).float()
+        cap = self.config.softcap
+        return cap * torch.tanh(logits / cap) if cap else logits
+
+    def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Logits (B, T, V) of the token that follows each position of ids (B, T)."""
+        return self.logits(self.hidden(ids, cache))
+
+    def token_losses(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """-log p of each target, (B, T) in nats, 0 where the target is IGNORE.
+
+        The logits of a large vocabulary are the biggest tensor of training (8 rows × 1,024 × 50,304 floats are
+        1.6 GB), so they are made a piece at a time and made again in the backward pass.
+        """
+        hidden, flat = self.hidden(ids).flatten(0, 1), targets.flatten()
+        rows = max(1, LOGITS_AT_ONCE // self.config.vocab_size)
+        if len(flat) <= rows:
+            return self.cross_entropy(hidden, flat).view_as(targets)
+        pieces = [
+            checkpoint(self.cross_entropy, h, t, use_reentrant=False)
+            for h, t in zip(hidden.split(rows), flat.split(rows), strict=True)
+        ]
+        return torch.cat(pieces).view_as(targets)
+
+    def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """-log p of targets (N,) under the logits of hidden (N, C)."""
+        return F.cross_entropy(self.logits(hidden), targets, ignore_index=IGNORE, reduction="none")
+
+    def matrices(self) -> Iterator[tuple[str, nn.Parameter, tuple[int, ...]]]:
+        """Name, weight and row split of each matrix inside the blocks.
+
+        Several maps share one weight for speed (q, k and v; gate and up), but an optimizer that looks at singular
+        values must see them one by one: `split` are the numbers of rows of each.
+        """
+        config = self.config
+        for name, parameter in self.blocks.named_parameters(prefix="blocks"):
+            if parameter.ndim != 2 or "embed" in name or "gate" in name:
+                continue
+            split: tuple[int, ...] = (parameter.size(0),)
+            if "qkv" in name:
+                split = tuple(
+                    n * config.head_dim for n in (config.num_heads, config.num_kv_heads, config.num_kv_heads)
+                )
+            elif "up" in name and config.mlp == "swiglu":
+                split = (config.mlp_width, config.mlp_width)
+            yield name, parameter, split
+
+    def flops_per_token(self) -> int:
+        """Floating-point operations of training on one token: 6 per matrix weight (2 forward, 4 backward), and
+        12 × C × window a layer for attention (PaLM, arXiv 2204.02311, appendix B)."""
+        config = self.config
+        weights = sum(m.weight.numel() for m in self.modules() if isinstance(m, nn.Linear))
+        spans = sum(config.window(layer) for layer in range(config.num_layers))
+        return 6 * weights + 12 * config.num_heads * config.head_dim * spans

@@ -1,0 +1,1 @@
+"""Text to ids: documents, the tokenizer, token shards."""

@@ -1,0 +1,187 @@
+"""The dial: from a depth to every number of a run.
+
+`resolve` decides once what the options left open; the plan that it returns is printed, saved, and all that training
+looks at. What it rests on is measured and noted in docs/log.md.
+"""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from primer.core.errors import ConfigError, TokenizerError
+from primer.core.runtime import Runtime
+from primer.model.families import round_up, shape
+from primer.model.gpt import GPT, LOGITS_AT_ONCE, GPTConfig
+from primer.model.optim import OptimConfig
+from primer.train.batches import Order
+from primer.train.loop import LoopConfig
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from primer.text.tokenizer import Tokenizer
+    from primer.train.pretrain import PretrainConfig
+
+TOKENS_PER_WEIGHT = 12  # of the matrices and the head: nanochat's measured optimum for models of this kind
+REFERENCE_DEPTH, REFERENCE_BATCH = 12, 2**19  # the batch that suits depth 12; others follow from their tokens
+COMPILE_FLOPS = {"cpu": 1e14, "cuda": 1e15, "mps": math.inf}  # from here on a run repays half a minute
+ACTIVATION_BYTES = {"cpu": 2**29, "mps": 2**31}  # for one micro-batch; a GPU gives half of its free memory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every number of a run."""
+
+    model: GPTConfig
+    optim: OptimConfig
+    loop: LoopConfig
+    order: Order
+    batch_rows: int
+    """Of an optimizer step, over all ranks."""
+    micro_rows: int
+    """Of one forward pass."""
+    compile: bool
+    eval_every: int
+    save_every: int
+    sample_every: int
+    num_parameters: int
+    flops_per_token: int
+
+    @property
+    def step_tokens(self) -> int:
+        """Tokens of an optimizer step."""
+        return self.batch_rows * self.model.context
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens of the run."""
+        return self.loop.num_steps * self.step_tokens
+
+
+def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) -> Plan:
+    """Every number of a run, from the options and, where they are open, the depth. Raises ConfigError or
+    TokenizerError for what cannot work."""
+    if config.depth < 1:
+        raise ConfigError(f"--depth {config.depth}: a model has at least one layer.")
+    context = config.context or (256 if config.depth <= 6 else 1024 if config.depth <= 10 else 2048)
+    fields = {} if config.ngrams is None or config.family != "primer" else {"ngrams": config.ngrams}
+    model = shape(
+        config.family, config.depth, tokenizer.vocab_size, context, config.shape, dropout=config.dropout,
+        window_pattern=config.window_pattern, ngram_buckets=config.ngram_buckets, **fields,
+    )  # fmt: skip
+    with torch.device("meta"):
+        skeleton = GPT(model)
+    weights = sum(p.numel() for _, p, _ in skeleton.matrices()) + skeleton.head.weight.numel()
+    tokens = config.tokens or TOKENS_PER_WEIGHT * weights
+    batch_rows = config.batch_rows or max(1, batch_tokens(tokens) // context)
+    if batch_rows % runtime.world_size:
+        batch_rows = round_up(batch_rows, runtime.world_size)
+        if config.batch_rows:
+            raise ConfigError(
+                f"--batch-rows {config.batch_rows} cannot be shared by {runtime.world_size} ranks; "
+                f"{batch_rows} can."
+            )
+    num_steps = config.loop.num_steps or max(1, tokens // (batch_rows * context))
+    loop = replace(
+        config.loop, num_steps=num_steps, warmup_steps=min(config.loop.warmup_steps, num_steps // 2)
+    )
+    flops = skeleton.flops_per_token()
+    tenth = max(1, num_steps // 10)
+    eval_every = tenth if config.eval_every is None else config.eval_every
+    return Plan(
+        model=model,
+        optim=config.optim,
+        loop=loop,
+        order=config.order,
+        batch_rows=batch_rows,
+        micro_rows=config.micro_rows or micro_rows(model, batch_rows // runtime.world_size, runtime),
+        compile=decide_compile(config.compile, flops * num_steps * batch_rows * context, runtime),
+        eval_every=eval_every,
+        save_every=tenth if config.save_every is None else config.save_every,
+        sample_every=eval_every if config.sample_every is None else config.sample_every,
+        num_parameters=sum(p.numel() for p in skeleton.parameters()),
+        flops_per_token=flops,
+    )
+
+
+def batch_tokens(tokens: int) -> int:
+    """Tokens of a step: a power of two that grows with the run's tokens to the 0.383 (nanochat's fit; the critical
+    batch size of arXiv 2505.13738 has the same exponent).
+
+    >>> batch_tokens(1_300_000_000), batch_tokens(50_000_000)
+    (524288, 131072)
+    """
+    at_reference = TOKENS_PER_WEIGHT * (12 * 12 * 768**2 + 32768 * 768)  # tokens at depth 12
+    return int(2 ** round(math.log2(REFERENCE_BATCH * (tokens / at_reference) ** 0.383)))
+
+
+def activation_bytes(model: GPTConfig, rows: int, dtype: torch.dtype) -> int:
+    """Memory that the forward pass of some rows leaves for the backward pass, about: 28 C numbers a layer and token,
+    and three times the logits held at once."""
+    numbers = rows * model.context * model.num_layers * (16 * model.width + 3 * model.mlp_width)
+    logits = 3 * min(rows * model.context * model.vocab_size, 2 * LOGITS_AT_ONCE)
+    return numbers * dtype.itemsize + logits * 4
+
+
+def micro_rows(model: GPTConfig, rows: int, runtime: Runtime) -> int:
+    """Rows of one forward pass: as many as memory allows, and on a CPU a share for each thread."""
+    if runtime.device.type == "cuda":
+        room = torch.cuda.mem_get_info(runtime.device)[0] // 2
+    else:
+        room = ACTIVATION_BYTES[runtime.device.type]
+    shares = runtime.threads if runtime.device.type == "cpu" else 1
+    fitting = max(1, room // activation_bytes(model, 1, runtime.dtype))
+    return min(fitting, -(-rows // shares))
+
+
+def decide_compile(choice: str, total_flops: float, runtime: Runtime) -> bool:
+    """Whether to compile: as asked, or by the length of the run."""
+    return choice == "on" or (choice == "auto" and total_flops > COMPILE_FLOPS[runtime.device.type])
+
+
+def memory_needed(plan: Plan, runtime: Runtime) -> int:
+    """Bytes of training: weights, gradients and optimizer (16 a weight), a gradient more for each thread, and the
+    activations of what is computed at once."""
+    rows = plan.micro_rows * (runtime.threads if runtime.device.type == "cpu" else 1)
+    rows = min(rows, plan.batch_rows // runtime.world_size)
+    extra = 4 * runtime.threads if runtime.device.type == "cpu" else 0
+    return plan.num_parameters * (16 + extra) + activation_bytes(plan.model, rows, runtime.dtype)
+
+
+def measured_flops(runtime: Runtime, seconds: float = 0.2) -> float:
+    """FLOP/s of a large product in the run's dtype, measured now: the peak of this machine, whatever it is called."""
+    a = torch.randn(1024, 1024, device=runtime.device).to(runtime.dtype)
+    best = math.inf
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        runtime.synchronize()
+        started = time.perf_counter()
+        a @ a
+        runtime.synchronize()
+        best = min(best, time.perf_counter() - started)
+    return float(2 * 1024**3 / best)
+
+
+def plan_table(plan: Plan, runtime: Runtime, peak: float) -> "Table":
+    """The plan, as it is printed before training."""
+    from rich.table import Table
+
+    model, seconds = plan.model, plan.flops_per_token * plan.total_tokens / (0.5 * peak * runtime.world_size)
+    table = Table(show_header=False, title="the run")
+    rows = {
+        "model": f"{model.family}: {model.num_layers} layers × {model.width} wide, {model.num_heads} heads "
+        f"({model.num_kv_heads} key-value), MLP {model.mlp_width}, context {model.context}, vocabulary {model.vocab_size:,}",
+        "parameters": f"{plan.num_parameters:,}",
+        "step": f"{plan.batch_rows} rows = {plan.step_tokens:,} tokens, {plan.micro_rows} rows at once",
+        "run": f"{plan.loop.num_steps:,} steps = {plan.total_tokens:,} tokens, {plan.loop.schedule}",
+        "FLOPs": f"{plan.flops_per_token:,} per token, {plan.flops_per_token * plan.total_tokens:.3g} in all",
+        "device": runtime.describe() + (", compiled" if plan.compile else ""),
+        "memory, about": f"{memory_needed(plan, runtime) / 2**30:.2f} GiB",
+        "time, about": f"{seconds / 60:.1f} min (half of the {peak / 1e9:,.0f} GFLOP/s measured here)",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table

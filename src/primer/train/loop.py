@@ -1,0 +1,280 @@
+"""The loop. Pretraining, fine-tuning, preference and reinforcement learning all run in it.
+
+A stage supplies the batches of a step and a loss; hooks run every so many steps. The loss is a SUM over targets, and
+the loop divides by the number of targets over all micro-batches and ranks: a mean of means would weigh a target by how
+full its row happens to be, and is 0/0 on a row without any.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from primer.core.errors import ConfigError, Interrupted, TrainingError
+from primer.core.runtime import Runtime, seed_step
+from primer.model.gpt import GPT
+from primer.model.optim import SCHEDULES, MuonAdamW, muon_momentum
+from primer.train.batches import Batch
+from primer.train.checkpoint import Progress
+
+MAX_BAD_STEPS = 5  # steps in a row whose gradient is not finite, before the run is given up
+
+
+class Stage(Protocol):
+    """What a stage of training supplies."""
+
+    def batches(self, step: int) -> list[Batch]:
+        """This rank's micro-batches of one optimizer step."""
+        ...
+
+    def loss(self, model: GPT, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The sum of the loss over the batch's targets, and what to log."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """The course of the optimizer."""
+
+    num_steps: int = 0
+    """Optimizer steps of the whole run; 0: as many as its tokens make."""
+    schedule: Literal["trapezoid", "cosine"] = "trapezoid"
+    """Shape of the learning rate over the run."""
+    warmup_steps: int = 10
+    decay: float = 0.6
+    """Share of the run over which the trapezoid falls."""
+    final_lr: float = 0.0
+    """What the learning rate falls to, as a share of its peak."""
+    clip: float = 1.0
+    """Largest norm of the whole gradient; 0 does not clip."""
+    seed: int = 1
+
+
+@dataclass
+class Step:
+    """What a hook sees: the run so far, and the step just done."""
+
+    progress: Progress
+    model: GPT
+    optimizer: MuonAdamW
+    metrics: dict[str, float]
+    last: bool
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Something to do every so many steps, and after the last one."""
+
+    every: int
+    run: Callable[[Step], None]
+    at_end: bool = True
+
+    def due(self, step: Step) -> bool:
+        """Whether it is time."""
+        return (step.last and self.at_end) or (self.every > 0 and step.progress.step % self.every == 0)
+
+
+def train(
+    stage: Stage, model: GPT, optimizer: MuonAdamW, config: LoopConfig, runtime: Runtime, progress: Progress,
+    hooks: Sequence[Hook], save: Callable[[], None], forward: Callable[..., Any] | None = None,
+) -> Progress:  # fmt: skip
+    """Train from `progress.step` to the last step; `forward` stands in for the model where it is compiled.
+
+    Raises Interrupted on Ctrl-C or SIGTERM, after `save`; TrainingError if gradients stay non-finite.
+    """
+    if config.num_steps < 1:
+        raise ConfigError(f"a run of {config.num_steps} steps trains nothing. Give --num-steps or --tokens.")
+    gradients = Gradients(stage, model, runtime, forward)
+    bad_steps = 0
+    model.train()
+    with interruptible() as interrupted:
+        batches = stage.batches(progress.step) if progress.step < config.num_steps else []
+        while progress.step < config.num_steps:
+            runtime.synchronize()
+            started = time.perf_counter()
+            step = progress.step
+            factor = SCHEDULES[config.schedule](
+                step, config.num_steps, config.warmup_steps, config.decay, config.final_lr
+            )
+            set_rates(optimizer, factor, step)
+            seed_step(config.seed, step, runtime.rank)
+            metrics = gradients.compute(batches, progress.loss_scale)
+            if step + 1 < config.num_steps:
+                batches = stage.batches(step + 1)  # read while a GPU still computes
+            norm = clip(model, config.clip)
+            if math.isfinite(norm):
+                optimizer.step()
+                bad_steps = 0
+            else:
+                bad_steps = check_bad_steps(bad_steps + 1, step)
+            optimizer.zero_grad(set_to_none=True)
+            if runtime.dtype == torch.float16:
+                progress.loss_scale = next_scale(progress.loss_scale, step, math.isfinite(norm))
+            runtime.synchronize()
+            seconds = time.perf_counter() - started
+            progress.step += 1
+            progress.seconds += seconds
+            progress.tokens += gradients.num_tokens
+            metrics |= {
+                "lr": factor,
+                "grad_norm": norm,
+                "step_seconds": seconds,
+                "tokens_per_second": gradients.num_tokens / seconds,
+            }
+            done = Step(progress, model, optimizer, metrics, last=progress.step == config.num_steps)
+            for hook in hooks:
+                if hook.due(done):
+                    hook.run(done)
+            if (
+                runtime.sum(torch.tensor(float(interrupted()), device=runtime.device)) > 0
+            ):  # every rank, or none
+                save()
+                raise Interrupted(f"stopped after step {progress.step}; everything is saved.")
+    return progress
+
+
+class Gradients:
+    """The gradient of one step: over micro-batches, threads and ranks.
+
+    On a CPU the micro-batches of a step run side by side, one thread each. Two threads that never wait for each other
+    train a small model faster than two that split every small product; the sum is taken in the order of the
+    micro-batches, so the result does not depend on which is done first.
+    """
+
+    def __init__(
+        self, stage: Stage, model: GPT, runtime: Runtime, forward: Callable[..., Any] | None
+    ) -> None:
+        self.stage, self.model, self.runtime = stage, model, runtime
+        self.forward = forward or model
+        self.params = [p for p in model.parameters() if p.requires_grad]
+        # Dropout draws from one global generator, which threads would race for.
+        parallel = runtime.device.type == "cpu" and forward is None and model.config.dropout == 0
+        self.workers = runtime.threads if parallel else 1
+        self.pool = ThreadPoolExecutor(self.workers) if self.workers > 1 else None
+        self.num_tokens = 0
+
+    def compute(self, batches: list[Batch], loss_scale: float) -> dict[str, float]:
+        """Fill every parameter's grad with the gradient of the mean loss; return the mean and what the stage logs."""
+        counts = torch.tensor([sum(b.num_targets for b in batches), sum(b.inputs.numel() for b in batches)])
+        num_targets, self.num_tokens = self.runtime.sum(counts.to(self.runtime.device)).tolist()
+        if not num_targets:
+            raise TrainingError("a step without a single target to learn from. Check the masks of the data.")
+        scale = loss_scale if self.runtime.dtype == torch.float16 else 1.0
+        if self.pool is not None and len(batches) > 1:
+            results = self.in_threads(batches, scale / num_targets)
+        else:
+            results = self.in_turn(batches, scale / num_targets)
+        gradients = [p.grad for p in self.params if p.grad is not None]
+        self.runtime.sum_many(gradients)
+        if scale != 1.0:
+            torch._foreach_mul_(gradients, 1 / scale)
+        losses = torch.stack([loss for loss, _ in results]).double().sum()
+        metrics = {"loss": float(self.runtime.sum(losses)) / num_targets}
+        for key in results[0][1]:
+            total = sum(logs[key] for _, logs in results)
+            metrics[key] = (
+                float(self.runtime.sum(torch.tensor(total, dtype=torch.float64, device=losses.device)))
+                / num_targets
+            )
+        return metrics
+
+    def in_turn(self, batches: list[Batch], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
+        """One micro-batch after another, all threads or the GPU on each."""
+        results = []
+        for batch in batches:
+            loss, logs = self.stage.loss(self.forward, batch.to(self.runtime.device))  # type: ignore[arg-type]
+            (loss * factor).backward()  # type: ignore[no-untyped-call]
+            results.append((loss.detach(), logs))
+        return results
+
+    def in_threads(self, batches: list[Batch], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
+        """As many micro-batches at a time as there are threads."""
+        assert self.pool is not None
+
+        def one(batch: Batch) -> tuple[Tensor, dict[str, float], tuple[Tensor | None, ...]]:
+            torch.set_num_threads(1)
+            loss, logs = self.stage.loss(self.model, batch)
+            return loss.detach(), logs, torch.autograd.grad(loss * factor, self.params, allow_unused=True)
+
+        results = []
+        for first in range(0, len(batches), self.workers):
+            for loss, logs, gradients in self.pool.map(one, batches[first : first + self.workers]):
+                accumulate(self.params, gradients)
+                results.append((loss, logs))
+        torch.set_num_threads(self.runtime.threads)  # the optimizer's products use them all
+        return results
+
+
+def accumulate(params: list[torch.nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+    """Add gradients to those already there."""
+    pairs = [(p, g) for p, g in zip(params, gradients, strict=True) if g is not None]
+    torch._foreach_add_(
+        [p.grad for p, _ in pairs if p.grad is not None], [g for p, g in pairs if p.grad is not None]
+    )
+    for p, g in pairs:
+        if p.grad is None:
+            p.grad = g
+
+
+def set_rates(optimizer: MuonAdamW, factor: float, step: int) -> None:
+    """Learning rates and momentum of a step."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+        if group["kind"] == "muon":
+            group["momentum"] = muon_momentum(step)
+
+
+def clip(model: GPT, largest: float) -> float:
+    """Scale the gradient down to norm `largest`; return the norm it had."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if largest > 0:
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), largest, norm)
+    return float(norm)
+
+
+def check_bad_steps(bad_steps: int, step: int) -> int:
+    """A step without a finite gradient changes nothing; several in a row end the run."""
+    if bad_steps >= MAX_BAD_STEPS:
+        raise TrainingError(
+            f"the gradient has not been finite for {bad_steps} steps up to step {step}. The last checkpoint is good: "
+            "resume it with smaller learning rates or --dtype float32."
+        )
+    return bad_steps
+
+
+def next_scale(scale: float, step: int, finite: bool) -> float:
+    """float16's loss scale: halved when a gradient overflows, doubled every thousand steps."""
+    if not finite:
+        return max(1.0, scale / 2)
+    return scale * 2 if step % 1000 == 999 else scale
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a flag that the loop reads after a step; a second one stops at once."""
+    caught: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before: dict[signal.Signals, Any] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    except ValueError:  # not the main thread: signals are someone else's
+        pass
+    try:
+        yield lambda: bool(caught)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,379 @@
+"""`primer pretrain`: a text to a trained model, in a run's folder.
+
+A run is planned once (`dial.resolve`); the plan is printed and saved, and a resumed run reads it back instead of
+deciding again.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from primer.core.config import from_json, to_json
+from primer.core.errors import ConfigError, CorpusError, Interrupted, TokenizerError, TrainingError
+from primer.core.files import write_text
+from primer.core.rundir import RUNS, RunDir
+from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
+from primer.engine.engine import Engine
+from primer.engine.sampling import SamplingConfig
+from primer.evaluate.loss import Validation, evaluate_loss
+from primer.evaluate.report import Outcome, write_report
+from primer.model.families import ShapeOverrides
+from primer.model.gpt import GPT
+from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
+from primer.text.corpus import open_corpus
+from primer.text.prepare import PrepareConfig, choose_tokenizer, prepare
+from primer.text.shards import Shards
+from primer.text.tokenizer import Tokenizer
+from primer.train.batches import Batch, Order, make_rows, split_rows
+from primer.train.checkpoint import Progress, load_newest, mark_best, read_best, save_checkpoint, saved_steps
+from primer.train.dial import Plan, measured_flops, plan_table, resolve
+from primer.train.display import Display, memory_used
+from primer.train.loop import Hook, LoopConfig, Step, train
+
+SAMPLE_TOKENS = 300
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Train a model on raw text. What is left at None is set by the depth, and printed."""
+
+    run: Path | None = None
+    """Folder of the run; None: runs/ and the preset's name."""
+    resume: bool = False
+    """Go on from the newest good checkpoint of the run, exactly as if it had not stopped."""
+    data: str = "shakespeare"
+    """Text (file, folder, glob, hf:org/name, shakespeare, tinyshakespeare), or a folder or glob of token shards."""
+    field: str = "text"
+    """The field of a .jsonl, .parquet or hub row that holds its text."""
+    broken_utf8: Literal["refuse", "replace"] = "refuse"
+    """What to do with bytes that are no UTF-8: stop and name the place, or put U+FFFD in theirs."""
+    tokenizer: Path | None = None
+    """A tokenizer.json, or a folder that holds one; None: one is trained on the text."""
+    kind: Literal["bpe", "char"] = "bpe"
+    """Kind of the tokenizer that is trained."""
+    vocab_size: int = 4096
+    """Tokens of the tokenizer that is trained."""
+    order: Order = "auto"
+    """packed: whole documents, best fit; windows: pieces of one long stream; auto: by the documents' length."""
+
+    family: Literal["primer", "gpt2", "llama", "qwen3"] = "primer"
+    depth: int = 4
+    """The dial: layers, and from it width, context, batch and length of the run."""
+    shape: ShapeOverrides = dataclasses.field(default_factory=ShapeOverrides)
+    context: int | None = None
+    """Positions seen at once; None: 256 up to depth 6, 1,024 up to depth 10, then 2,048."""
+    window_pattern: str = "L"
+    """Attention span layer by layer: L the whole context, S a quarter."""
+    ngrams: tuple[int, ...] | None = None
+    """Lengths of the hashed n-gram embeddings (primer family)."""
+    ngram_buckets: int = 16_384
+    dropout: float = 0.0
+
+    batch_rows: int | None = None
+    """Rows of an optimizer step, over all ranks; None: by the dial."""
+    micro_rows: int | None = None
+    """Rows that a rank computes at once; None: what memory allows, and one share for each CPU thread."""
+    tokens: int | None = None
+    """Tokens to train on; None: 12 for each weight in a matrix or the head."""
+    optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
+    loop: LoopConfig = dataclasses.field(default_factory=LoopConfig)
+    runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile; auto: when the run is long enough to repay the half minute that it costs."""
+
+    eval_every: int | None = None
+    """Steps between evaluations; None: a tenth of the run; 0: only at the end."""
+    eval_tokens: int = 0
+    """Validation tokens to use; 0: all of them."""
+    save_every: int | None = None
+    """Steps between checkpoints; None: a tenth of the run. Every evaluation saves, too."""
+    keep: int = 2
+    """Newest checkpoints to keep, beside the best."""
+    sample_every: int | None = None
+    """Steps between samples; None: with each evaluation; 0: none."""
+    prompt: str = ""
+    """What the samples continue."""
+    tensorboard: bool = True
+
+
+class PretrainStage:
+    """Rows of text, each token the target of those before it."""
+
+    def __init__(self, plan: Plan, data: "Data", runtime: Runtime) -> None:
+        self.plan, self.runtime = plan, runtime
+        self.rows = make_rows(
+            data.train, plan.model.context, plan.loop.seed, data.tokenizer.document_id, plan.order
+        )
+
+    def batches(self, step: int) -> list[Batch]:
+        """This rank's share of the step's rows, in micro-batches."""
+        share = self.plan.batch_rows // self.runtime.world_size
+        first = step * self.plan.batch_rows + self.runtime.rank * share
+        batch = split_rows(self.rows.read(range(first, first + share)))
+        pairs = zip(
+            batch.inputs.split(self.plan.micro_rows), batch.targets.split(self.plan.micro_rows), strict=True
+        )
+        return [Batch(inputs, targets) for inputs, targets in pairs]
+
+    def loss(self, model: Callable[..., Tensor], batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The sum of -log p of the next token; `model` is GPT.token_losses, compiled or not."""
+        return model(batch.inputs, batch.targets).sum(), {}
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run reads."""
+
+    tokenizer: Tokenizer
+    train: Shards
+    validation: Shards
+
+
+def main(config: PretrainConfig) -> None:
+    """Run the command. Raises Interrupted on Ctrl-C, with everything saved."""
+    run = RunDir(config.run or RUNS / "base")
+    with start_runtime(config.runtime) as runtime:
+        if not runtime.is_main:
+            pretrain(config, run, runtime)
+            return
+        with run.locked():
+            pretrain(config, run, runtime)
+
+
+def pretrain(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Progress:
+    """Train from the beginning, or from where the run stopped."""
+    if runtime.is_main:
+        check_run(run, config.resume)
+    data = load_data(config, run, runtime)
+    plan = begin_or_resume(config, run, data, runtime)
+    torch.manual_seed(plan.loop.seed)
+    model = GPT(plan.model).to(runtime.device)
+    model.compute_dtype = runtime.dtype
+    optimizer = build_optimizer(model, plan.optim)
+    trainer = Pretraining(config, run, runtime, data, plan, model, optimizer)
+    with trainer.display:
+        return trainer.run_to_end()
+
+
+def check_run(run: RunDir, resume: bool) -> None:
+    """Refuse to train over a run that is there, or to resume one that is not."""
+    begun = run.config_file.exists() and bool(saved_steps(run))
+    if begun and not resume:
+        raise ConfigError(f"{run.path} holds a run already. Go on with --resume, or choose another --run.")
+    if resume and not run.config_file.exists():
+        raise ConfigError(f"{run.path} holds no run to resume. Start it without --resume.")
+
+
+def load_data(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Data:
+    """Open the shards that --data names, or make them of the text that it names; the first rank makes them."""
+    source = Path(config.data).expanduser()
+    folder = source if source.is_dir() else source.parent
+    has_shards = source.suffix == ".bin" or (source.is_dir() and any(source.glob("*.bin")))
+    if has_shards:
+        tokenizer = load_tokenizer(config.tokenizer or folder, "--tokenizer")
+    else:
+        source = run.data
+        if runtime.is_main:
+            make_shards(config, run)
+        runtime.barrier()
+        tokenizer = Tokenizer.load(source)
+    train, validation = Shards.open(source, "train"), Shards.open(source, "validation")
+    made_with = train.manifest.tokenizer_fingerprint if train.manifest else tokenizer.fingerprint
+    if made_with != tokenizer.fingerprint:
+        raise TokenizerError(
+            f"the shards in {source} were made with another tokenizer. Give the one they were made with."
+        )
+    largest = int(train.read(0, min(train.num_tokens, 1_000_000)).max())
+    if largest >= tokenizer.vocab_size:
+        raise TokenizerError(
+            f"{source} holds id {largest}, but the tokenizer has {tokenizer.vocab_size} ids: it is not theirs."
+        )
+    return Data(tokenizer, train, validation)
+
+
+def make_shards(config: PretrainConfig, run: RunDir) -> None:
+    """Tokenize the text into the run's own data folder, or go on doing so."""
+    options = PrepareConfig(
+        data=config.data, field=config.field, broken_utf8=config.broken_utf8, out=run.data,
+        tokenizer=config.tokenizer, vocab_size=config.vocab_size, kind=config.kind,
+    )  # fmt: skip
+    corpus = open_corpus(options)
+    prepare(corpus, choose_tokenizer(options, corpus), run.data)
+
+
+def load_tokenizer(path: Path, option: str) -> Tokenizer:
+    """A tokenizer.json, or GPT-2's two files. Raises TokenizerError if there is neither."""
+    if path.is_dir() and (path / "vocab.json").is_file() and not (path / "tokenizer.json").is_file():
+        return Tokenizer.gpt2(path / "vocab.json", path / "merges.txt")
+    if path.is_dir() and not (path / "tokenizer.json").is_file():
+        raise TokenizerError(
+            f"{path} holds shards without their tokenizer. Give its tokenizer.json with {option}; for GPT-2's shards a "
+            "folder with its vocab.json and merges.txt."
+        )
+    return Tokenizer.load(path)
+
+
+def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Runtime) -> Plan:
+    """The plan of a new run, saved; or the saved one. Raises TokenizerError if the run had another tokenizer."""
+    if config.resume:
+        saved = run.read_config()
+        if saved["tokenizer_fingerprint"] != data.tokenizer.fingerprint:
+            raise TokenizerError(
+                f"the tokenizer is not the one that {run.path} was trained with. Restore that one."
+            )
+        return from_json(Plan, saved["plan"])
+    plan = resolve(config, data.tokenizer, runtime)
+    if runtime.is_main:
+        data.tokenizer.save(run.path)
+        run.write_config({
+            "stage": "pretrain", "command": " ".join(sys.argv), "machine": machine(),
+            "tokenizer_fingerprint": data.tokenizer.fingerprint,
+            "config": to_json(replace(config, run=None)), "plan": to_json(plan),
+        })  # fmt: skip
+        run.metrics_file.unlink(missing_ok=True)
+    return plan
+
+
+class Pretraining:
+    """One run: its parts, and what happens every so many steps."""
+
+    def __init__(
+        self, config: PretrainConfig, run: RunDir, runtime: Runtime, data: Data, plan: Plan, model: GPT,
+        optimizer: MuonAdamW,
+    ) -> None:  # fmt: skip
+        self.config, self.run, self.runtime, self.data, self.plan = config, run, runtime, data, plan
+        self.model, self.optimizer = model, optimizer
+        self.progress = Progress()
+        self.engine = Engine(model, data.tokenizer.vocab_size, banned=data.tokenizer.special_ids.values())
+        self.byte_lengths = torch.tensor([len(piece) for piece in data.tokenizer.token_bytes()])
+        self.peak = runtime.peak_flops() or measured_flops(runtime)
+        self.display = Display(
+            plan.loop.num_steps, not runtime.is_main, plan.flops_per_token, self.peak * runtime.world_size
+        )
+        self.tensorboard: Any = None
+        self.validation: Validation | None = None
+
+    def run_to_end(self) -> Progress:
+        """The whole of it."""
+        plan, runtime = self.plan, self.runtime
+        self.display.print(plan_table(plan, runtime, self.peak))
+        if self.config.resume:
+            self.progress = load_newest(self.run, self.model, self.optimizer, self.display.print)
+            self.display.print(f"resumed after step {self.progress.step} of {plan.loop.num_steps}")
+            if runtime.is_main:
+                self.run.rewind_metrics(self.progress.step)
+        stage = PretrainStage(plan, self.data, runtime)
+        losses = torch.compile(self.model.token_losses) if plan.compile else self.model.token_losses
+        hooks = [
+            Hook(1, self.log),
+            Hook(plan.eval_every, self.evaluate),
+            Hook(plan.save_every, lambda _: self.save()),
+            Hook(plan.sample_every, self.sample, at_end=plan.sample_every > 0),
+        ]
+        started_at = self.progress.step
+        try:
+            train(
+                stage, self.model, self.optimizer, plan.loop, runtime, self.progress, hooks, self.save, losses
+            )
+        except Interrupted as error:
+            raise Interrupted(
+                f"{error} Go on with: primer pretrain --run {self.run.path} --resume"
+            ) from error
+        if self.tensorboard:
+            self.tensorboard.close()
+        if started_at == plan.loop.num_steps:
+            self.display.print(f"{self.run.path} is finished already: {started_at} steps of {started_at}.")
+        elif runtime.is_main:
+            self.report()
+        return self.progress
+
+    def log(self, step: Step) -> None:
+        """Every step: the bar, metrics.jsonl, TensorBoard."""
+        if not self.runtime.is_main:
+            return
+        self.display.update(step.progress.step, step.metrics)
+        self.write_metrics({"tokens": step.progress.tokens, "seconds": step.progress.seconds} | step.metrics)
+
+    def write_metrics(self, metrics: dict[str, float]) -> None:
+        """A line of metrics.jsonl, and the same as TensorBoard events."""
+        self.run.log({"step": self.progress.step} | {key: round(value, 6) for key, value in metrics.items()})
+        if not self.config.tensorboard:
+            return
+        if self.tensorboard is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.tensorboard = SummaryWriter(
+                str(self.run.path / "tensorboard"), purge_step=self.progress.step
+            )
+        for key, value in metrics.items():
+            self.tensorboard.add_scalar(key, value, self.progress.step)
+
+    def save(self) -> None:
+        """A checkpoint of this step, once."""
+        if self.runtime.is_main and self.progress.step not in saved_steps(self.run):
+            save_checkpoint(self.run, self.model, self.optimizer, self.progress, self.config.keep)
+        self.runtime.barrier()
+
+    def evaluate(self, step: Step) -> None:
+        """Save, then measure on the validation split: an evaluation that fails costs nothing."""
+        self.save()
+        found = evaluate_loss(
+            self.model, self.data.validation, self.byte_lengths, self.runtime, self.plan.model.context,
+            self.config.eval_tokens,
+        )  # fmt: skip
+        self.validation = found
+        if not self.runtime.is_main:
+            return
+        self.write_metrics(
+            {
+                "validation_loss": found.loss,
+                "bits_per_byte": found.bits_per_byte,
+                "seconds": step.progress.seconds,
+            }
+        )
+        self.display.print(
+            f"step {step.progress.step}: validation loss {found.loss:.4f}, {found.bits_per_byte:.4f} bits per byte, "
+            f"after {step.progress.seconds:.1f} s of training"
+        )
+        if found.loss < read_best(self.run)[1]:
+            mark_best(self.run, step.progress.step, found.loss)
+
+    def sample(self, step: Step) -> None:
+        """A text that the model writes now, kept in samples/."""
+        if not self.runtime.is_main:
+            return
+        tokenizer = self.data.tokenizer
+        prompt = (
+            tokenizer.encode(self.config.prompt) if tokenizer.kind == "char" or self.config.prompt else []
+        )
+        settings = SamplingConfig(seed=step.progress.step, max_tokens=SAMPLE_TOKENS)
+        ids = self.engine.complete([prompt or [tokenizer.document_id]], settings)[0]
+        text = self.config.prompt + tokenizer.decode(ids)
+        write_text(self.run.samples / f"step_{step.progress.step:06d}.txt", text + "\n")
+        if step.last:
+            self.display.print(f"\n{text}\n")
+
+    def report(self) -> None:
+        """loss.png and report.md, and what to type next."""
+        plan, progress = self.plan, self.progress
+        best_step, best_loss = read_best(self.run)
+        facts = {
+            "model": f"{plan.model.family}, {plan.num_parameters:,} parameters, {plan.model.num_layers} layers × {plan.model.width}",
+            "text": f"{self.data.train.num_tokens:,} training tokens, {self.data.validation.num_tokens:,} validation tokens",
+            "trained on": f"{progress.tokens:,} tokens in {progress.step:,} steps",
+            "training time": f"{progress.seconds:,.1f} s, {progress.tokens / max(progress.seconds, 1e-9):,.0f} tokens/s",
+            "device": self.runtime.describe(),
+            "peak memory": f"{memory_used() / 2**30:.2f} GiB",
+            "best validation loss": f"{best_loss:.4f} after step {best_step:,}",
+        }
+        path = write_report(
+            self.run, Outcome(f"Run {self.run.path.name}", machine(), " ".join(sys.argv), facts)
+        )
+        self.display.print(f"report: {path} · peak memory {facts['peak memory']}")
+        self.display.print(f'now try: primer sample --run {self.run.path} --prompt "…"')

@@ -85,13 +85,13 @@ def train(
     stage: Stage, model: GPT, optimizer: MuonAdamW, config: LoopConfig, runtime: Runtime, progress: Progress,
     hooks: Sequence[Hook], save: Callable[[], None], forward: Callable[..., Any] | None = None,
 ) -> Progress:  # fmt: skip
-    """Train from `progress.step` to the last step; `forward` stands in for the model where it is compiled.
+    """Train from `progress.step` to the last step; `compiled` says that the model's loss is.
 
     Raises Interrupted on Ctrl-C or SIGTERM, after `save`; TrainingError if gradients stay non-finite.
     """
     if config.num_steps < 1:
         raise ConfigError(f"a run of {config.num_steps} steps trains nothing. Give --num-steps or --tokens.")
-    gradients = Gradients(stage, model, runtime, forward)
+    gradients = Gradients(stage, model, runtime, compiled)
     bad_steps = 0
     model.train()
     with interruptible() as interrupted:
@@ -148,14 +148,11 @@ class Gradients:
     micro-batches, so the result does not depend on which is done first.
     """
 
-    def __init__(
-        self, stage: Stage, model: GPT, runtime: Runtime, forward: Callable[..., Any] | None
-    ) -> None:
+    def __init__(self, stage: Stage, model: GPT, runtime: Runtime, compiled: bool) -> None:
         self.stage, self.model, self.runtime = stage, model, runtime
-        self.forward = forward or model
         self.params = [p for p in model.parameters() if p.requires_grad]
         # Dropout draws from one global generator, which threads would race for.
-        parallel = runtime.device.type == "cpu" and forward is None and model.config.dropout == 0
+        parallel = runtime.device.type == "cpu" and not compiled and model.config.dropout == 0
         self.workers = runtime.threads if parallel else 1
         self.pool = ThreadPoolExecutor(self.workers) if self.workers > 1 else None
         self.num_tokens = 0
@@ -189,7 +186,7 @@ class Gradients:
         """One micro-batch after another, all threads or the GPU on each."""
         results = []
         for batch in batches:
-            loss, logs = self.stage.loss(self.forward, batch.to(self.runtime.device))  # type: ignore[arg-type]
+            loss, logs = self.stage.loss(self.model, batch.to(self.runtime.device))
             (loss * factor).backward()  # type: ignore[no-untyped-call]
             results.append((loss.detach(), logs))
         return results
@@ -214,13 +211,9 @@ class Gradients:
 
 def accumulate(params: list[torch.nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
     """Add gradients to those already there."""
-    pairs = [(p, g) for p, g in zip(params, gradients, strict=True) if g is not None]
-    torch._foreach_add_(
-        [p.grad for p, _ in pairs if p.grad is not None], [g for p, g in pairs if p.grad is not None]
-    )
-    for p, g in pairs:
-        if p.grad is None:
-            p.grad = g
+    for parameter, gradient in zip(params, gradients, strict=True):
+        if gradient is not None:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
 
 
 def set_rates(optimizer: MuonAdamW, factor: float, step: int) -> None:

@@ -121,9 +121,9 @@ class PretrainStage:
         )
         return [Batch(inputs, targets) for inputs, targets in pairs]
 
-    def loss(self, model: Callable[..., Tensor], batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The sum of -log p of the next token; `model` is GPT.token_losses, compiled or not."""
-        return model(batch.inputs, batch.targets).sum(), {}
+    def loss(self, model: GPT, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The sum of -log p of the next token."""
+        return model.token_losses(batch.inputs, batch.targets).sum(), {}
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,8 @@ class Pretraining:
             if runtime.is_main:
                 self.run.rewind_metrics(self.progress.step)
         stage = PretrainStage(plan, self.data, runtime)
-        losses = torch.compile(self.model.token_losses) if plan.compile else self.model.token_losses
+        if plan.compile:
+            self.model.token_losses = torch.compile(self.model.token_losses)  # type: ignore[method-assign]
         hooks = [
             Hook(1, self.log),
             Hook(plan.eval_every, self.evaluate),
@@ -279,8 +280,7 @@ class Pretraining:
         started_at = self.progress.step
         try:
             train(
-                stage, self.model, self.optimizer, plan.loop, runtime, self.progress, hooks, self.save, losses
-            )
+                stage, self.model, self.optimizer, plan.loop, runtime, self.progress, hooks, self.save, plan.compile)
         except Interrupted as error:
             raise Interrupted(
                 f"{error} Go on with: primer pretrain --run {self.run.path} --resume"

@@ -55,9 +55,7 @@ def dispatch(args: list[str]) -> None:
     module.main(parse(getattr(module, config_name), f"primer {name}", rest, default))
 
 
-def run_subcommand(
-    name: str, commands: dict[str, tuple[type, Callable[[Any], None]]], args: list[str]
-) -> None:
+def run_subcommand(name: str, commands: dict[str, tuple[type, Callable[[Any], None]]], args: list[str]) -> None:
     """`primer tokenizer train …` and its like."""
     if not args or args[0] in ("-h", "--help"):
         lines = [f"  {sub:<8} {(kind.__doc__ or '').splitlines()[0]}" for sub, (kind, _) in commands.items()]

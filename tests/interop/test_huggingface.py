@@ -73,9 +73,7 @@ def theirs(name: str) -> Any:
     """transformers' model with random weights."""
     kind, settings = MODELS[name]
     torch.manual_seed(0)
-    return disturb(
-        transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(kind, **settings))
-    )
+    return disturb(transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(kind, **settings)))
 
 
 def ours(name: str) -> GPT:

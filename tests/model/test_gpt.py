@@ -176,9 +176,7 @@ def test_loss_in_pieces_is_the_plain_loss(name: str, monkeypatch: pytest.MonkeyP
         (losses * torch.arange(48).view(2, 24)).sum().backward()  # unequal weights: every place is checked
         return losses.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
-    plain = F.cross_entropy(
-        model(ids).flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none"
-    )
+    plain = F.cross_entropy(model(ids).flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
     expected, expected_gradients = losses_and_gradients(plain.view(2, 24))
     monkeypatch.setattr(gpt, "LOGITS_AT_ONCE", 5 * SMALL["vocab_size"])
     losses, gradients = losses_and_gradients(model.token_losses(ids, targets))

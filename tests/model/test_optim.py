@@ -286,13 +286,9 @@ def test_trapezoid_has_a_plateau_and_ends_at_its_final_value() -> None:
 
 def test_cosine_is_pytorchs_and_ends_at_its_final_value() -> None:
     parameter = nn.Parameter(torch.zeros(1))
-    reference = torch.optim.lr_scheduler.CosineAnnealingLR(
-        torch.optim.SGD([parameter], lr=1.0), 90, eta_min=0.1
-    )
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([parameter], lr=1.0), 90, eta_min=0.1)
     for step in range(10, 101):
-        assert cosine(step, total=100, warmup=10, final=0.1) == pytest.approx(
-            reference.get_last_lr()[0], abs=1e-9
-        )
+        assert cosine(step, total=100, warmup=10, final=0.1) == pytest.approx(reference.get_last_lr()[0], abs=1e-9)
         reference.optimizer.step()
         reference.step()
     assert [cosine(step, 100, 10) for step in (0, 4, 9)] == pytest.approx([1 / 11, 5 / 11, 10 / 11])

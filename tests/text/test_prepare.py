@@ -46,9 +46,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_shards_hold_every_document_whole_and_in_order(
-    data: Path, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
+def test_shards_hold_every_document_whole_and_in_order(data: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
     corpus = open_corpus(CorpusConfig(str(data)))
     manifest = prepare(corpus, tokenizer, tmp_path, SHARD_TOKENS, workers=1)
     start = tokenizer.document_id
@@ -66,9 +64,7 @@ def test_shards_hold_every_document_whole_and_in_order(
     assert manifest == Manifest.load(tmp_path)
 
 
-def test_the_number_of_workers_does_not_change_the_shards(
-    data: Path, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
+def test_the_number_of_workers_does_not_change_the_shards(data: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
     corpus = open_corpus(CorpusConfig(str(data)))
     prepare(corpus, tokenizer, tmp_path / "1", SHARD_TOKENS, workers=1)
     prepare(corpus, tokenizer, tmp_path / "2", SHARD_TOKENS, workers=2)

@@ -164,9 +164,7 @@ def test_parquet_that_was_cut(tmp_path: Path) -> None:
 
 @given(st.lists(st.binary(max_size=8).map(lambda b: b.replace(b"\n", b"")), max_size=20), st.booleans())
 @settings(max_examples=50, deadline=None)
-def test_lines_are_those_of_the_file(
-    tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], end: bool
-) -> None:
+def test_lines_are_those_of_the_file(tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], end: bool) -> None:
     path = tmp_path_factory.mktemp("lines") / "a.jsonl"
     path.write_bytes(b"\n".join(parts) + (b"\n" if end else b""))
     with path.open("rb") as file:

@@ -17,8 +17,7 @@ from primer.text.tokenizer import StreamDecoder, Tokenizer, train_tokenizer
 from primer.text.tokenizer_format import BYTE_CHARACTERS, PATTERN, SPECIALS
 
 TEXTS = [
-    "The quick brown fox doesn't jump over the lazy dog. She'll jump, won't she?\n\n“What now?” he said. "
-    * 20,
+    "The quick brown fox doesn't jump over the lazy dog. She'll jump, won't she?\n\n“What now?” he said. " * 20,
     "In 2024 there were 365 or 366 days; 12345 + 678 = 13023.\n\tfor i in range(10):\n\t\tprint(i)\n" * 20,
     "Zwölf Boxkämpfer jagten Viktor quer über den Sylter Deich. Où est la bibliothèque? 你好，世界 🙂 " * 20,
 ]
@@ -128,9 +127,7 @@ class TestIds:
             assert list(tokenizer.special_ids.values()) == list(range(first, tokenizer.vocab_size))
             assert tokenizer.document_id == first
         assert BPE.vocab_size == 420
-        assert (
-            gpt2.special_ids == {"<|endoftext|>": gpt2.document_id} == {"<|endoftext|>": gpt2.vocab_size - 1}
-        )
+        assert gpt2.special_ids == {"<|endoftext|>": gpt2.document_id} == {"<|endoftext|>": gpt2.vocab_size - 1}
 
     def test_a_worker_process_gets_the_same_tokenizer(self) -> None:
         copy = pickle.loads(pickle.dumps(BPE))  # what multiprocessing does; no file is ever made this way

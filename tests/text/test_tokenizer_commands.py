@@ -131,7 +131,5 @@ class TestEval:
             raise hub.errors.LocalEntryNotFoundError("no connection")
 
         monkeypatch.setattr(hub, "hf_hub_download", fail)
-        with pytest.raises(
-            UserError, match=r"could not be fetched from the hub: no connection.*--gpt2 FOLDER"
-        ):
+        with pytest.raises(UserError, match=r"could not be fetched from the hub: no connection.*--gpt2 FOLDER"):
             primer_tokenizer("eval", "--tokenizer", folder, "--gpt2", "hub")

@@ -98,9 +98,7 @@ def newest_run(root: Path = RUNS) -> RunDir:
     """The run under `root` whose config was written last. Raises UserError if there is none."""
     configs = sorted(root.glob("*/config.json"), key=lambda p: p.stat().st_mtime)
     if not configs:
-        raise UserError(
-            f"no run under {root}/. Train one with `primer pretrain`, or give a folder with --run."
-        )
+        raise UserError(f"no run under {root}/. Train one with `primer pretrain`, or give a folder with --run.")
     return RunDir(configs[-1].parent)
 
 

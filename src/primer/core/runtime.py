@@ -136,14 +136,10 @@ def choose_device(name: str, local_rank: int) -> torch.device:
     except RuntimeError as error:
         raise ConfigError(f"--device {name} is not a device. Use auto, cpu, cuda, cuda:N or mps.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            f"--device {name}, but this PyTorch finds no CUDA device. Use --device cpu, or auto."
-        )
+        raise ConfigError(f"--device {name}, but this PyTorch finds no CUDA device. Use --device cpu, or auto.")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("--device mps, but this PyTorch finds no MPS device. Use --device cpu, or auto.")
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", local_rank)
-    return device
+    return torch.device("cuda", local_rank) if name == "cuda" else device
 
 
 @contextmanager
@@ -195,9 +191,7 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = (
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line
-        )
+        names = (line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line)
         model = next(names, model)
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{model} × {usable_cores()}{gpu}, torch {torch.__version__}"

@@ -40,9 +40,7 @@ def evaluate_loss(
             ids = torch.from_numpy(rows)
             inputs, targets = ids[:, :-1].to(runtime.device), ids[:, 1:].to(runtime.device)
             loss = model.token_losses(inputs, targets).sum(dtype=torch.float64).cpu()
-            totals += torch.stack(
-                [loss, byte_lengths[ids[:, 1:]].sum().double(), torch.tensor(float(targets.numel()))]
-            )
+            totals += torch.stack([loss, byte_lengths[ids[:, 1:]].sum().double(), torch.tensor(float(targets.numel()))])
     model.train(was_training)
     loss_sum, num_bytes, num_targets = runtime.sum(totals.to(runtime.device)).tolist()
     return Validation(loss_sum / num_targets, loss_sum / math.log(2) / max(1.0, num_bytes), int(num_targets))

@@ -43,9 +43,7 @@ def write_report(run: RunDir, outcome: Outcome) -> Path:
         "| step | validation loss | bits per byte |",
         "| ---: | ---: | ---: |",
     ]
-    lines += [
-        f"| {r['step']:,} | {r['validation_loss']:.4f} | {r['bits_per_byte']:.4f} |" for r in evaluations
-    ]
+    lines += [f"| {r['step']:,} | {r['validation_loss']:.4f} | {r['bits_per_byte']:.4f} |" for r in evaluations]
     samples = sorted(run.samples.glob("step_*.txt"))
     if samples:
         lines += ["", f"## A sample after step {int(samples[-1].stem.removeprefix('step_')):,}", ""]
@@ -68,9 +66,7 @@ def draw_loss(rows: list[dict[str, Any]], path: Path, title: str) -> None:
     if training:
         steps, losses = zip(*training, strict=True)
         axes.plot(steps, losses, color="tab:blue", alpha=0.25, linewidth=0.8, label="training")
-        axes.plot(
-            steps, running_mean(losses), color="tab:blue", linewidth=1.4, label="training, running mean"
-        )
+        axes.plot(steps, running_mean(losses), color="tab:blue", linewidth=1.4, label="training, running mean")
     if evaluations:
         axes.plot(*zip(*evaluations, strict=True), "o-", color="tab:orange", markersize=4, label="validation")
         best = min(evaluations, key=lambda pair: pair[1])

@@ -108,9 +108,7 @@ def to_huggingface(model: GPT, folder: Path, tokenizer_folder: Path | None = Non
     tensors = tensors_to_huggingface(model, model_tensors(model))
     with atomic_path(folder / "model.safetensors") as temporary:
         try:
-            save_file(
-                tensors, temporary, {"format": "pt"}
-            )  # transformers refuses files that do not name a format
+            save_file(tensors, temporary, {"format": "pt"})  # transformers refuses files that do not name a format
         except SafetensorError as error:
             raise CheckpointError(f"cannot write {folder}: {error}. Make room and run again.") from error
     write_json(folder / "generation_config.json", {"do_sample": True, **special})
@@ -135,9 +133,7 @@ def config_from_huggingface(values: dict[str, Any]) -> GPTConfig:
     given = {key: value for key, value in values.items() if value is not None}
     given = absent_values(name, given) | given
     if missing := sorted(set(KEYS[name].values()) - given.keys()):
-        raise ConfigError(
-            f"the config.json of this {name} model lacks {', '.join(missing)}. Download it again."
-        )
+        raise ConfigError(f"the config.json of this {name} model lacks {', '.join(missing)}. Download it again.")
     shape = {ours: given[theirs] for ours, theirs in KEYS[name].items()}
     if name == "gpt2":
         shape |= {"num_kv_heads": shape["num_heads"], "head_dim": shape["width"] // shape["num_heads"]}
@@ -225,9 +221,7 @@ def check_exportable(config: GPTConfig) -> None:
         changed.append(f"num_kv_heads = {config.num_kv_heads} of {config.num_heads} heads")
     if config.family == "gpt2" and config.width != config.num_heads * config.head_dim:
         changed.append(f"head_dim = {config.head_dim} for {config.num_heads} heads and width {config.width}")
-    if (
-        config.family == "llama" and config.width % config.num_heads
-    ):  # transformers insists, though it need not
+    if config.family == "llama" and config.width % config.num_heads:  # transformers insists, though it need not
         changed.append(f"width = {config.width} for {config.num_heads} heads")
     if changed:
         raise ConfigError(
@@ -277,9 +271,7 @@ def tensors_from_huggingface(model: GPT, theirs: dict[str, Tensor], source: Path
                 if part in theirs and len(theirs[part]) != rows
             ]
     if wrong:
-        raise CheckpointError(
-            f"the weights in {source} do not fit its config.json: {'; '.join(sorted(wrong)[:3])}."
-        )
+        raise CheckpointError(f"the weights in {source} do not fit its config.json: {'; '.join(sorted(wrong)[:3])}.")
     ours = {}
     for name, several in wanted.items():
         tensor = torch.cat([theirs[part] for part in several])
@@ -327,10 +319,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def special_ids(tokenizer_folder: Path, vocab_size: int) -> dict[str, int | None]:
     """The ids of a tokenizer's bos, eos and pad tokens, by their keys in config.json."""
-    added = {
-        token["content"]: token["id"]
-        for token in read_json(tokenizer_folder / "tokenizer.json")["added_tokens"]
-    }
+    added = {token["content"]: token["id"] for token in read_json(tokenizer_folder / "tokenizer.json")["added_tokens"]}
     if too_large := [text for text, id in added.items() if id >= vocab_size]:
         raise TokenizerError(
             f"the tokenizer in {tokenizer_folder} has ids beyond the model's vocabulary of {vocab_size} "
@@ -338,10 +327,7 @@ def special_ids(tokenizer_folder: Path, vocab_size: int) -> dict[str, int | None
         )
     file = tokenizer_folder / "tokenizer_config.json"
     settings = read_json(file) if file.exists() else {}
-    return {
-        f"{kind}_token_id": added.get(text_of(settings.get(f"{kind}_token")))
-        for kind in ("bos", "eos", "pad")
-    }
+    return {f"{kind}_token_id": added.get(text_of(settings.get(f"{kind}_token"))) for kind in ("bos", "eos", "pad")}
 
 
 def text_of(token: Any) -> str:

@@ -11,7 +11,7 @@ from primer.core.errors import ConfigError, suggest
 from primer.model.gpt import GPTConfig
 
 PLAIN: dict[str, Any] = {
-    "ngrams": (), "smear": False, "embedding_mix": False, "value_embeddings": False,
+    "ngrams": (), "embedding_mix": False, "value_embeddings": False,
     "softcap": 0.0, "zero_init": False, "window_pattern": "L",
 }  # fmt: skip
 
@@ -62,14 +62,10 @@ def shape(
     width = given.width or 64 * depth
     num_heads = given.num_heads or max(1, width // (64 if width >= 256 else 32))
     if width % num_heads:
-        raise ConfigError(
-            f"width {width} is not a multiple of {num_heads} heads. Change --width or --num-heads."
-        )
+        raise ConfigError(f"width {width} is not a multiple of {num_heads} heads. Change --width or --num-heads.")
     num_kv_heads = given.num_kv_heads or num_heads
     if num_heads % num_kv_heads:
-        raise ConfigError(
-            f"{num_heads} heads cannot share {num_kv_heads} key-value heads evenly; choose a divisor."
-        )
+        raise ConfigError(f"{num_heads} heads cannot share {num_kv_heads} key-value heads evenly; choose a divisor.")
     gated = FAMILIES.get(name, {}).get("mlp") == "swiglu"
     return replace(
         family(name, vocab_size=round_up(vocab_size, 64), context=context),

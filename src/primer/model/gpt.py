@@ -24,7 +24,7 @@ from torch.utils.checkpoint import checkpoint
 
 IGNORE = -1  # a target that is not trained on
 LOGITS_AT_ONCE = 2**24  # numbers in one piece of the logits: 64 MB in float32
-GATE_CHANNELS = 24  # the smear and value gates read only the first channels of the stream
+GATE_CHANNELS = 24  # the value gates read only the first channels of the stream
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,6 @@ class GPTConfig:
     (Over-Tokenized Transformer, arXiv 2501.16975)."""
     ngram_buckets: int = 16_384
     """Rows of the hash table of each length; n-grams that collide share a row."""
-    smear: bool = True
-    """Add a gated copy of the token before to each token's embedding."""
     embedding_mix: bool = True
     """Mix the embedding back into the stream before each layer, with learned scalars."""
     value_embeddings: bool = True
@@ -75,9 +73,7 @@ class GPTConfig:
 
     def __post_init__(self) -> None:
         if self.num_heads % self.num_kv_heads:
-            raise ValueError(
-                f"num_kv_heads ({self.num_kv_heads}) does not divide num_heads ({self.num_heads})"
-            )
+            raise ValueError(f"num_kv_heads ({self.num_kv_heads}) does not divide num_heads ({self.num_heads})")
         if self.positions == "rope" and self.head_dim % 2:
             raise ValueError(f"rotary positions need an even head_dim, got {self.head_dim}")
         if not self.window_pattern or set(self.window_pattern) - set("SL"):
@@ -90,7 +86,7 @@ class GPTConfig:
 
     def has_value_embedding(self, layer: int) -> bool:
         """Every other layer, counted so that the last one has it."""
-        return self.value_embeddings and layer % 2 == (self.num_layers - 1) % 2
+        return self.value_embeddings and (self.num_layers - 1 - layer) % 2 == 0
 
 
 class KVCache:
@@ -100,7 +96,6 @@ class KVCache:
         shape = (config.num_layers, batch, config.num_kv_heads, config.context, config.head_dim)
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
-        self.last_embedding: Tensor | None = None  # (B, 1, C), for the smear
         self.last_ids: Tensor | None = None  # (B, longest n-gram - 1), for the n-grams
         self.length = 0
 
@@ -111,6 +106,11 @@ class KVCache:
         self.values[layer, :, :, self.length : end] = v
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
+    def select(self, rows: Tensor) -> None:
+        """Keep the rows of these indices, in their order; an index named twice makes a copy."""
+        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+        self.last_ids = None if self.last_ids is None else self.last_ids[rows]
+
 
 def hash_ngrams(ids: Tensor, lengths: tuple[int, ...], buckets: int) -> Tensor:
     """Row in the n-gram table for ids (B, T + longest - 1): (B, T, len(lengths)), one range of rows a length.
@@ -118,7 +118,8 @@ def hash_ngrams(ids: Tensor, lengths: tuple[int, ...], buckets: int) -> Tensor:
     A polynomial hash modulo the prime 2³¹ - 1 of the last n ids, kept below 2⁶³ by taking the remainder each time.
     """
     T = ids.size(1) - max(lengths) + 1
-    rows, hashed = [], torch.zeros_like(ids[:, :T])
+    rows: list[Tensor] = []
+    hashed = torch.zeros_like(ids[:, :T])
     for n in range(1, max(lengths) + 1):
         start = max(lengths) - n
         hashed = (hashed * 1_000_003 + ids[:, start : start + T] + 1) % 2_147_483_647
@@ -152,9 +153,7 @@ class LayerNorm(nn.LayerNorm):
     """nn.LayerNorm whose float32 parameters follow the activations' dtype."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(
-            x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps
-        )
+        return F.layer_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
 
 def make_norm(config: GPTConfig, width: int) -> nn.Module:
@@ -166,9 +165,7 @@ def make_norm(config: GPTConfig, width: int) -> nn.Module:
 
 def rotary_tables(config: GPTConfig) -> tuple[Tensor, Tensor]:
     """cos and signed sin, each (context, D), for `rotate` (RoPE, arXiv 2104.09864)."""
-    frequencies = config.rope_theta ** (
-        -torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
-    )
+    frequencies = config.rope_theta ** (-torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim)
     angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies)  # (context, D/2)
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
@@ -197,9 +194,7 @@ class Attention(nn.Module):
             self.value_embed = nn.Embedding(config.vocab_size, config.num_kv_heads * config.head_dim)
             self.value_gate = Linear(min(GATE_CHANNELS, config.width), config.num_kv_heads, bias=False)
 
-    def forward(
-        self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
         config, (B, T, _) = self.config, x.shape
         q, k, v = self.qkv(x).view(B, T, -1, config.head_dim).split(self.heads, dim=2)  # (B, T, heads, D)
         if config.has_value_embedding(self.layer):
@@ -212,8 +207,8 @@ class Attention(nn.Module):
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, heads, T, D)
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)
-        y = self.attend(q, k, v).transpose(1, 2).reshape(B, T, -1)
-        return self.out(y)
+        y: Tensor = self.out(self.attend(q, k, v).transpose(1, 2).reshape(B, T, -1))
+        return y
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of S."""
@@ -223,13 +218,9 @@ class Attention(nn.Module):
         if T == 1:  # one new token sees the end of the cache: no mask
             k, v = k[:, :, -window:], v[:, :, -window:]
             return F.scaled_dot_product_attention(q, k, v, enable_gqa=grouped)
-        if T == S and S <= window:
-            return F.scaled_dot_product_attention(
-                q, k, v, is_causal=True, dropout_p=dropout, enable_gqa=grouped
-            )
-        distance = torch.arange(S - T, S, device=q.device)[:, None] - torch.arange(
-            S, device=q.device
-        )  # (T, S)
+        if T == S and window >= S:
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout, enable_gqa=grouped)
+        distance = torch.arange(S - T, S, device=q.device)[:, None] - torch.arange(S, device=q.device)  # (T, S)
         mask = (distance >= 0) & (distance < window)
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, enable_gqa=grouped)
 
@@ -239,13 +230,13 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        gated = config.mlp == "swiglu"
         self.act = MLPS[config.mlp]
-        self.up = Linear(config.width, config.mlp_width * (2 if gated else 1), bias=config.bias)
+        self.up = Linear(config.width, config.mlp_width * (2 if config.mlp == "swiglu" else 1), bias=config.bias)
         self.down = Linear(config.mlp_width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(self.act(self.up(x)))
+        y: Tensor = self.down(self.act(self.up(x)))
+        return y
 
 
 def relu2(x: Tensor) -> Tensor:
@@ -278,11 +269,10 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(
-        self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, cache))
-        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+        x = x + self.dropout(self.mlp(self.mlp_norm(x)))
+        return x
 
 
 class GPT(nn.Module):
@@ -293,14 +283,10 @@ class GPT(nn.Module):
         self.config = config
         self.compute_dtype = torch.float32
         self.embed = nn.Embedding(config.vocab_size, config.width)
-        self.position_embed = (
-            nn.Embedding(config.context, config.width) if config.positions == "learned" else None
-        )
+        self.position_embed = nn.Embedding(config.context, config.width) if config.positions == "learned" else None
         self.embed_norm = make_norm(config, config.width) if config.family == "primer" else nn.Identity()
-        self.ngram_embed = (
-            nn.Embedding(len(config.ngrams) * config.ngram_buckets, config.width) if config.ngrams else None
-        )
-        self.smear_gate = Linear(min(GATE_CHANNELS, config.width), 1, bias=False) if config.smear else None
+        rows = len(config.ngrams) * config.ngram_buckets
+        self.ngram_embed = nn.Embedding(rows, config.width) if rows else None
         self.mix = nn.Parameter(torch.zeros(config.num_layers, 2)) if config.embedding_mix else None
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.final_norm = make_norm(config, config.width)
@@ -308,9 +294,7 @@ class GPT(nn.Module):
         if config.tied:
             self.head.weight = self.embed.weight
         self.dropout = nn.Dropout(config.dropout)
-        cos, sin = rotary_tables(config)
-        self.register_buffer("cos", cos, persistent=False)
-        self.register_buffer("sin", sin, persistent=False)
+        self.cos, self.sin = (nn.Buffer(table, persistent=False) for table in rotary_tables(config))
         self.init_weights()
 
     @torch.no_grad()
@@ -318,54 +302,41 @@ class GPT(nn.Module):
         """Draw every weight from the global generator (seed it first), by the family's rule."""
         config, primer = self.config, self.config.family == "primer"
         for name, parameter in self.named_parameters():
-            fan_in = parameter.size(-1)
+            into_stream = name.endswith(("out.weight", "down.weight"))
             if "norm" in name:
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-            elif name.endswith(("bias", "gate.weight")) or name.startswith("ngram"):
-                parameter.zero_()
-            elif config.zero_init and name.endswith(("out.weight", "down.weight")):
+            elif name.endswith(("bias", "gate.weight", "ngram_embed.weight")) or (config.zero_init and into_stream):
                 parameter.zero_()
             elif name == "mix":  # rows (stream, embedding): the stream as it is, a touch of the embedding
                 parameter.copy_(torch.tensor([1.0, 0.1]).expand_as(parameter))
             elif not primer:  # GPT-2's rule: 0.02, and less into the stream by its 2L additions
-                into_stream = name.endswith(("out.weight", "down.weight"))
                 parameter.normal_(std=0.02 / math.sqrt(2 * config.num_layers) if into_stream else 0.02)
             elif name.startswith("embed"):
                 parameter.normal_(std=1.0)
             elif name.startswith("head"):
                 parameter.normal_(std=0.001)
             else:
-                bound = math.sqrt(3 / fan_in)  # uniform with standard deviation 1/√fan_in: no outliers
+                bound = math.sqrt(3 / parameter.size(-1))  # uniform with standard deviation 1/√fan_in: no outliers
                 parameter.uniform_(-bound, bound)
 
     def embed_tokens(self, ids: Tensor, cache: KVCache | None) -> Tensor:
         """ids (B, T) to the stream's first state (B, T, C)."""
         start = 0 if cache is None else cache.length
-        x = self.embed(ids).to(self.compute_dtype)
+        x: Tensor = self.embed(ids).to(self.compute_dtype)
         if self.position_embed is not None:
             positions = torch.arange(start, start + ids.size(1), device=ids.device)
             x = x + self.position_embed(positions).to(x.dtype)
         x = self.embed_norm(x)
-        if self.smear_gate is not None:
-            before = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)
-            if cache is not None:
-                if cache.last_embedding is not None:
-                    before[:, :1] = cache.last_embedding
-                cache.last_embedding = x[:, -1:]
-            x = x + torch.sigmoid(self.smear_gate(x[..., :GATE_CHANNELS])) * before
         if self.ngram_embed is not None:
             x = x + self.ngram_embed(self.ngram_rows(ids, cache)).sum(dim=2).to(x.dtype)
-        return self.dropout(x)
+        x = self.dropout(x)
+        return x
 
     def ngram_rows(self, ids: Tensor, cache: KVCache | None) -> Tensor:
         """Rows of the n-gram table for ids (B, T), with what came before them: (B, T, len(ngrams))."""
         longest = max(self.config.ngrams)
-        before = (
-            ids.new_full((ids.size(0), longest - 1), -1)
-            if cache is None or cache.last_ids is None
-            else cache.last_ids
-        )
-        ids = torch.cat([before, ids], dim=1)
+        before = None if cache is None else cache.last_ids
+        ids = F.pad(ids, (longest - 1, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
         if cache is not None:
             cache.last_ids = ids[:, 1 - longest :]
         return hash_ngrams(ids, self.config.ngrams, self.config.ngram_buckets)
@@ -379,7 +350,7 @@ class GPT(nn.Module):
         x = self.embed_tokens(ids, cache)
         rotary = None
         if self.config.positions == "rope":  # (T, 1, D) spreads over the heads
-            rotary = tuple(t[start:end, None].to(x.dtype) for t in (self.cos, self.sin))
+            rotary = self.cos[start:end, None].to(x.dtype), self.sin[start:end, None].to(x.dtype)
         first = x
         for layer, block in enumerate(self.blocks):
             if self.mix is not None:
@@ -387,11 +358,12 @@ class GPT(nn.Module):
             x = block(x, ids, rotary, cache)
         if cache is not None:
             cache.length = end
-        return self.final_norm(x)
+        last: Tensor = self.final_norm(x)
+        return last
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden (…, C) to float32 logits (…, V)."""
-        logits = self.head(hidden).float()
+        logits: Tensor = self.head(hidden).float()
         cap = self.config.softcap
         return cap * torch.tanh(logits / cap) if cap else logits
 
@@ -431,9 +403,7 @@ class GPT(nn.Module):
                 continue
             split: tuple[int, ...] = (parameter.size(0),)
             if "qkv" in name:
-                split = tuple(
-                    n * config.head_dim for n in (config.num_heads, config.num_kv_heads, config.num_kv_heads)
-                )
+                split = tuple(n * config.head_dim for n in (config.num_heads, config.num_kv_heads, config.num_kv_heads))
             elif "up" in name and config.mlp == "swiglu":
                 split = (config.mlp_width, config.mlp_width)
             yield name, parameter, split

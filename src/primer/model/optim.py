@@ -125,7 +125,8 @@ class MuonAdamW(torch.optim.Optimizer):
         defaults: dict[str, Any] = {
             "kind": "adamw", "lr": 1e-3, "weight_decay": 0.0,
             "betas": (0.9, 0.95), "eps": 1e-10,
-            "momentum": 0.95, "beta2": 0.95, "variance": True, "cautious": True, "coefficients": POLAR_EXPRESS, "splits": None,
+            "momentum": 0.95, "beta2": 0.95, "variance": True, "cautious": True, "coefficients": POLAR_EXPRESS,
+            "splits": None,
         }  # fmt: skip
         super().__init__(groups, defaults)
         for group in self.param_groups:
@@ -203,9 +204,9 @@ def normalize_rows(step: Tensor, variances: list[Tensor], beta2: float) -> Tenso
     mean_square = step.square().mean(dim=-1, keepdim=True)
     torch._foreach_lerp_(variances, list(mean_square.unbind()), 1 - beta2)
     scaled = step * torch.stack(variances).clamp_min(1e-10).rsqrt()
-    return scaled * (
-        step.norm(dim=(-2, -1), keepdim=True) / scaled.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-10)
-    )
+    norms = [t.norm(dim=(-2, -1), keepdim=True) for t in (step, scaled)]
+    kept: Tensor = scaled * (norms[0] / norms[1].clamp_min(1e-10))
+    return kept
 
 
 def trapezoid(step: int, total: int, warmup: int, decay: float, final: float = 0.0) -> float:

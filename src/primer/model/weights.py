@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from primer.core.errors import CheckpointError
-from primer.core.files import explain_os_error, read_json, write_json
+from primer.core.files import explain_os_error, read_json, sha256, write_json
 from primer.model.gpt import GPT, GPTConfig
 
 CONFIG_FILE, WEIGHTS_FILE = "model.json", "model.safetensors"
@@ -28,6 +29,32 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> GPT:
     model = GPT(config_from_json(read_json(folder / CONFIG_FILE), folder))
     fill_model(model, load_tensors(folder / WEIGHTS_FILE), folder)
     return model.to(device)
+
+
+def find_weights(run: Path, step: int | None = None) -> Path:
+    """The model folder of a run: of a step, or the best, or, before a first evaluation, the newest.
+
+    Raises CheckpointError if there is none, or if its weights are not as they were written.
+    """
+    folders = {
+        int(match[1]): path
+        for path in (run / "checkpoints").glob("step_*")
+        if (match := re.fullmatch(r"step_(\d+)", path.name)) and (path / WEIGHTS_FILE).is_file()
+    }
+    if not folders:
+        raise CheckpointError(f"{run} has no checkpoint yet. Train it first, or give another --run.")
+    if step is None:
+        best = run / "checkpoints" / "best.json"
+        step = read_json(best)["step"] if best.is_file() else None
+        step = step if step in folders else max(folders)
+    elif step not in folders:
+        raise CheckpointError(f"{run} has no checkpoint of step {step}; it has {', '.join(map(str, sorted(folders)))}.")
+    folder = folders[step]
+    state = folder / "state.json"
+    expected = read_json(state).get("files", {}).get(WEIGHTS_FILE) if state.is_file() else None
+    if expected and sha256(folder / WEIGHTS_FILE) != expected:
+        raise CheckpointError(f"{folder} is damaged: {WEIGHTS_FILE} is not as it was written. Use another --step.")
+    return folder
 
 
 def model_tensors(model: GPT) -> dict[str, Tensor]:
@@ -59,9 +86,7 @@ def config_from_json(values: dict[str, Any], source: Path) -> GPTConfig:
     """The config of a model.json. Raises CheckpointError for fields this version does not know."""
     known = {field.name for field in dataclasses.fields(GPTConfig)}
     if unknown := sorted(values.keys() - known):
-        raise CheckpointError(
-            f"{source} has unknown model fields {', '.join(unknown)}: it is of another version."
-        )
+        raise CheckpointError(f"{source} has unknown model fields {', '.join(unknown)}: it is of another version.")
     try:
         return GPTConfig(**values | {"ngrams": tuple(values.get("ngrams", ()))})
     except (TypeError, ValueError) as error:

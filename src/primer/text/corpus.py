@@ -67,9 +67,7 @@ class CorpusConfig:
 class Corpus:
     """Documents in two splits, streamed, in a stable order, as often as wanted. Made by `open_corpus`."""
 
-    def __init__(
-        self, name: str, identity: str, parts: Mapping[str, Documents], fraction: float | None = None
-    ) -> None:
+    def __init__(self, name: str, identity: str, parts: Mapping[str, Documents], fraction: float | None = None) -> None:
         """`parts` is the corpus as published: "train" and "validation", or "train" alone, to be split here.
 
         `identity` changes when the documents do; `fingerprint` is made of it.
@@ -214,9 +212,7 @@ def look_up(path: Path) -> tuple[Path, list[Path]]:
     root = Path(*path.parts[:fixed])
     found = list(root.glob(str(Path(*path.parts[fixed:]))))
     if not found:
-        raise CorpusError(
-            f"no file matches {path}. Check the pattern; quote it, so that the shell leaves it alone."
-        )
+        raise CorpusError(f"no file matches {path}. Check the pattern; quote it, so that the shell leaves it alone.")
     return root, found
 
 

@@ -86,8 +86,6 @@ def streaming(data: str, dataset: Any, rows: RowFormat) -> Documents:
                 if text := rows.text_of(row, f"{data}, row {number}"):
                     yield text
         except OSError as error:
-            raise CorpusError(
-                f"{data}: the stream broke off: {error}. Try again; what is done is kept."
-            ) from error
+            raise CorpusError(f"{data}: the stream broke off: {error}. Try again; what is done is kept.") from error
 
     return documents

@@ -103,11 +103,7 @@ def choose_tokenizer(config: PrepareConfig, corpus: Corpus) -> "Tokenizer":
     if config.tokenizer is not None:
         return Tokenizer.load(config.tokenizer)
     begun = Manifest.load(config.out)
-    if (
-        begun
-        and begun.corpus_fingerprint == corpus.fingerprint()
-        and (config.out / "tokenizer.json").is_file()
-    ):
+    if begun and begun.corpus_fingerprint == corpus.fingerprint() and (config.out / "tokenizer.json").is_file():
         tokenizer = Tokenizer.load(config.out)
         fits = config.kind == "char" or tokenizer.vocab_size == config.vocab_size
         if tokenizer.kind == config.kind and fits:
@@ -224,9 +220,7 @@ def in_shards(encoded: Iterable[Encoded], shard_tokens: int) -> Iterator[tuple[l
         yield pieces, totals
 
 
-def reported(
-    encoded: Iterable[Encoded], split: Split, totals: Totals, progress: Progress
-) -> Iterator[Encoded]:
+def reported(encoded: Iterable[Encoded], split: Split, totals: Totals, progress: Progress) -> Iterator[Encoded]:
     """Pass batches on, and tell `progress` the counts so far."""
     for row, lengths, sizes in encoded:
         totals += Totals(len(lengths), len(row), sum(sizes))

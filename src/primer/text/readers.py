@@ -107,9 +107,7 @@ def read_parquet(path: Path, rows: RowFormat) -> Iterator[str]:
                 first_row += len(column)
     except pyarrow.ArrowNotImplementedError as error:
         kind = schema.field(rows.field).type
-        raise CorpusError(
-            f"{path}: the field {rows.field!r} holds {kind}, not text. Name one with --field."
-        ) from error
+        raise CorpusError(f"{path}: the field {rows.field!r} holds {kind}, not text. Name one with --field.") from error
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise damaged(path, error) from error
 
@@ -188,6 +186,4 @@ def read_lines(path: Path) -> Iterator[bytes]:
 
 def damaged(path: Path, error: Exception) -> CorpusError:
     """The error for a file that its own format, or the disk, says is broken."""
-    return CorpusError(
-        f"{path} cannot be read: {error}. It is damaged, cut short, or not what its name says."
-    )
+    return CorpusError(f"{path} cannot be read: {error}. It is damaged, cut short, or not what its name says.")

@@ -137,9 +137,7 @@ class Tokenizer:
             "clean_up_tokenization_spaces": False,  # or decoding would turn " ." into "."
         }
         core = build_core(self._parts)
-        core.add_special_tokens(
-            [AddedToken(text, normalized=False, special=True) for text in self.special_ids]
-        )
+        core.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in self.special_ids])
         write_text(folder / "tokenizer.json", core.to_str(pretty=True) + "\n")
         write_json(folder / "tokenizer_config.json", config)
 
@@ -159,9 +157,7 @@ class Tokenizer:
             ) from error
         except TokenizerError as error:
             raise TokenizerError(f"{file}: {error}") from error
-        except (
-            Exception
-        ) as error:  # the Rust library raises bare Exception for a file that contradicts itself
+        except Exception as error:  # the Rust library raises bare Exception for a file that contradicts itself
             raise TokenizerError(
                 f"{file} is damaged ({type(error).__name__}: {error}). Restore it, or train it again: "
                 "the same text gives the same tokenizer."
@@ -184,9 +180,7 @@ class Tokenizer:
                 f"{error.filename} does not exist. GPT-2's two files are vocab.json and merges.txt."
             ) from error
         except Exception as error:  # as in `load`
-            raise TokenizerError(
-                f"{vocab} and {merges} are not GPT-2's vocabulary and merges: {error}"
-            ) from error
+            raise TokenizerError(f"{vocab} and {merges} are not GPT-2's vocabulary and merges: {error}") from error
 
     def _encode_bytes(self, text: str) -> bytes:
         try:

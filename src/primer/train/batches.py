@@ -83,9 +83,7 @@ class Windows:
     def read(self, numbers: Sequence[int]) -> Ids:
         """Rows by number, (len(numbers), T + 1)."""
         pairs = [divmod(number, self.rows_per_epoch) for number in numbers]
-        return np.stack(
-            [self.shards.read(int(self.starts(epoch)[i]), self.context + 1) for epoch, i in pairs]
-        )
+        return np.stack([self.shards.read(int(self.starts(epoch)[i]), self.context + 1) for epoch, i in pairs])
 
 
 Piece = tuple[int, int]  # where in the stream, how many tokens
@@ -102,9 +100,7 @@ class Packed:
     def __init__(self, shards: Shards, context: int, seed: int, document_id: int) -> None:
         self.shards, self.context, self.seed, self.document_id = shards, context, seed, document_id
         self._plans: dict[tuple[int, int], list[list[Piece]]] = {}
-        self._ends: dict[
-            int, list[int]
-        ] = {}  # epoch -> rows up to and including each shard, as far as planned
+        self._ends: dict[int, list[int]] = {}  # epoch -> rows up to and including each shard, as far as planned
         if not self.plan(0, 0) and not self.rows_in_epoch(0):
             raise CorpusError(
                 f"the text has {shards.num_tokens:,} tokens, not enough for one row of {context + 1:,}. "
@@ -129,9 +125,7 @@ class Packed:
             pieces = [(first + int(starts[i]), int(lengths[i])) for i in order]
             rows = best_fit(pieces, self.context + 1)
             keyed_rng(self.seed, epoch, shard, "rows").shuffle(rows)
-            while (
-                len(self._plans) > 1
-            ):  # a step reads from two neighbouring shards at most: keep no more in memory
+            while len(self._plans) > 1:  # a step reads from two neighbouring shards at most: keep no more in memory
                 self._plans.pop(next(iter(self._plans)))
             self._plans[key] = rows
         return self._plans[key]
@@ -164,10 +158,7 @@ class Packed:
     def read(self, numbers: Sequence[int]) -> Ids:
         """Rows by number, (len(numbers), T + 1)."""
         return np.stack(
-            [
-                np.concatenate([self.shards.read(*piece) for piece in self.locate(number)])
-                for number in numbers
-            ]
+            [np.concatenate([self.shards.read(*piece) for piece in self.locate(number)]) for number in numbers]
         )
 
 

@@ -77,7 +77,9 @@ def mark_best(run: RunDir, step: int, loss: float) -> None:
 def read_best(run: RunDir) -> tuple[int, float]:
     """Step and validation loss of the best checkpoint; (-1, infinity) before the first evaluation."""
     path = run.checkpoints / BEST_FILE
-    best = read_json(path) if path.exists() else {"step": -1, "loss": float("inf")}
+    if not path.exists():
+        return -1, float("inf")
+    best = read_json(path)
     return best["step"], best["loss"]
 
 
@@ -95,9 +97,7 @@ def load_newest(run: RunDir, model: GPT, optimizer: MuonAdamW, report: Callable[
     """Load the newest good checkpoint, reporting damaged ones on the way. Raises CheckpointError if none is good."""
     steps = saved_steps(run)
     if not steps:
-        raise CheckpointError(
-            f"{run.path} has no checkpoint to resume from. Start it again without --resume."
-        )
+        raise CheckpointError(f"{run.path} has no checkpoint to resume from. Start it again without --resume.")
     for step in reversed(steps):
         try:
             verified_state(step_folder(run, step))
@@ -134,9 +134,7 @@ def digest(state: dict[str, Any]) -> str:
 def optimizer_tensors(model: GPT, optimizer: MuonAdamW) -> dict[str, Tensor]:
     """The optimizer's state by the names of the weights: `blocks.0.mlp.up.weight/momentum`."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    return {
-        f"{names[id(p)]}/{key}": value for p, state in optimizer.state.items() for key, value in state.items()
-    }
+    return {f"{names[id(p)]}/{key}": value for p, state in optimizer.state.items() for key, value in state.items()}
 
 
 def fill_optimizer(model: GPT, optimizer: MuonAdamW, tensors: dict[str, Tensor]) -> None:

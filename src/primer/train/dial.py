@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from primer.core.errors import ConfigError, TokenizerError
+from primer.core.errors import ConfigError
 from primer.core.runtime import Runtime
 from primer.model.families import round_up, shape
 from primer.model.gpt import GPT, LOGITS_AT_ONCE, GPTConfig
@@ -81,13 +81,10 @@ def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) 
         batch_rows = round_up(batch_rows, runtime.world_size)
         if config.batch_rows:
             raise ConfigError(
-                f"--batch-rows {config.batch_rows} cannot be shared by {runtime.world_size} ranks; "
-                f"{batch_rows} can."
+                f"--batch-rows {config.batch_rows} cannot be shared by {runtime.world_size} ranks; {batch_rows} can."
             )
     num_steps = config.loop.num_steps or max(1, tokens // (batch_rows * context))
-    loop = replace(
-        config.loop, num_steps=num_steps, warmup_steps=min(config.loop.warmup_steps, num_steps // 2)
-    )
+    loop = replace(config.loop, num_steps=num_steps, warmup_steps=min(config.loop.warmup_steps, num_steps // 2))
     flops = skeleton.flops_per_token()
     tenth = max(1, num_steps // 10)
     eval_every = tenth if config.eval_every is None else config.eval_every

@@ -83,7 +83,7 @@ class Hook:
 
 def train(
     stage: Stage, model: GPT, optimizer: MuonAdamW, config: LoopConfig, runtime: Runtime, progress: Progress,
-    hooks: Sequence[Hook], save: Callable[[], None], forward: Callable[..., Any] | None = None,
+    hooks: Sequence[Hook], save: Callable[[], None], compiled: bool = False,
 ) -> Progress:  # fmt: skip
     """Train from `progress.step` to the last step; `compiled` says that the model's loss is.
 
@@ -132,9 +132,7 @@ def train(
             for hook in hooks:
                 if hook.due(done):
                     hook.run(done)
-            if (
-                runtime.sum(torch.tensor(float(interrupted()), device=runtime.device)) > 0
-            ):  # every rank, or none
+            if runtime.sum(torch.tensor(float(interrupted()), device=runtime.device)) > 0:  # every rank, or none
                 save()
                 raise Interrupted(f"stopped after step {progress.step}; everything is saved.")
     return progress
@@ -177,8 +175,7 @@ class Gradients:
         for key in results[0][1]:
             total = sum(logs[key] for _, logs in results)
             metrics[key] = (
-                float(self.runtime.sum(torch.tensor(total, dtype=torch.float64, device=losses.device)))
-                / num_targets
+                float(self.runtime.sum(torch.tensor(total, dtype=torch.float64, device=losses.device))) / num_targets
             )
         return metrics
 
@@ -187,7 +184,7 @@ class Gradients:
         results = []
         for batch in batches:
             loss, logs = self.stage.loss(self.model, batch.to(self.runtime.device))
-            (loss * factor).backward()  # type: ignore[no-untyped-call]
+            (loss * factor).backward()
             results.append((loss.detach(), logs))
         return results
 

@@ -6,7 +6,6 @@ deciding again.
 
 import dataclasses
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from primer.core.config import from_json, to_json
-from primer.core.errors import ConfigError, CorpusError, Interrupted, TokenizerError, TrainingError
+from primer.core.errors import ConfigError, Interrupted, TokenizerError
 from primer.core.files import write_text
 from primer.core.rundir import RUNS, RunDir
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
@@ -107,18 +106,14 @@ class PretrainStage:
 
     def __init__(self, plan: Plan, data: "Data", runtime: Runtime) -> None:
         self.plan, self.runtime = plan, runtime
-        self.rows = make_rows(
-            data.train, plan.model.context, plan.loop.seed, data.tokenizer.document_id, plan.order
-        )
+        self.rows = make_rows(data.train, plan.model.context, plan.loop.seed, data.tokenizer.document_id, plan.order)
 
     def batches(self, step: int) -> list[Batch]:
         """This rank's share of the step's rows, in micro-batches."""
         share = self.plan.batch_rows // self.runtime.world_size
         first = step * self.plan.batch_rows + self.runtime.rank * share
         batch = split_rows(self.rows.read(range(first, first + share)))
-        pairs = zip(
-            batch.inputs.split(self.plan.micro_rows), batch.targets.split(self.plan.micro_rows), strict=True
-        )
+        pairs = zip(batch.inputs.split(self.plan.micro_rows), batch.targets.split(self.plan.micro_rows), strict=True)
         return [Batch(inputs, targets) for inputs, targets in pairs]
 
     def loss(self, model: GPT, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -224,9 +219,7 @@ def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Ru
     if config.resume:
         saved = run.read_config()
         if saved["tokenizer_fingerprint"] != data.tokenizer.fingerprint:
-            raise TokenizerError(
-                f"the tokenizer is not the one that {run.path} was trained with. Restore that one."
-            )
+            raise TokenizerError(f"the tokenizer is not the one that {run.path} was trained with. Restore that one.")
         return from_json(Plan, saved["plan"])
     plan = resolve(config, data.tokenizer, runtime)
     if runtime.is_main:
@@ -279,12 +272,9 @@ class Pretraining:
         ]
         started_at = self.progress.step
         try:
-            train(
-                stage, self.model, self.optimizer, plan.loop, runtime, self.progress, hooks, self.save, plan.compile)
+            train(stage, self.model, self.optimizer, plan.loop, runtime, self.progress, hooks, self.save, plan.compile)
         except Interrupted as error:
-            raise Interrupted(
-                f"{error} Go on with: primer pretrain --run {self.run.path} --resume"
-            ) from error
+            raise Interrupted(f"{error} Go on with: primer pretrain --run {self.run.path} --resume") from error
         if self.tensorboard:
             self.tensorboard.close()
         if started_at == plan.loop.num_steps:
@@ -308,9 +298,7 @@ class Pretraining:
         if self.tensorboard is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.tensorboard = SummaryWriter(
-                str(self.run.path / "tensorboard"), purge_step=self.progress.step
-            )
+            self.tensorboard = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=self.progress.step)
         for key, value in metrics.items():
             self.tensorboard.add_scalar(key, value, self.progress.step)
 
@@ -349,9 +337,7 @@ class Pretraining:
         if not self.runtime.is_main:
             return
         tokenizer = self.data.tokenizer
-        prompt = (
-            tokenizer.encode(self.config.prompt) if tokenizer.kind == "char" or self.config.prompt else []
-        )
+        prompt = tokenizer.encode(self.config.prompt) if tokenizer.kind == "char" or self.config.prompt else []
         settings = SamplingConfig(seed=step.progress.step, max_tokens=SAMPLE_TOKENS)
         ids = self.engine.complete([prompt or [tokenizer.document_id]], settings)[0]
         text = self.config.prompt + tokenizer.decode(ids)
@@ -372,8 +358,6 @@ class Pretraining:
             "peak memory": f"{memory_used() / 2**30:.2f} GiB",
             "best validation loss": f"{best_loss:.4f} after step {best_step:,}",
         }
-        path = write_report(
-            self.run, Outcome(f"Run {self.run.path.name}", machine(), " ".join(sys.argv), facts)
-        )
+        path = write_report(self.run, Outcome(f"Run {self.run.path.name}", machine(), " ".join(sys.argv), facts))
         self.display.print(f"report: {path} · peak memory {facts['peak memory']}")
         self.display.print(f'now try: primer sample --run {self.run.path} --prompt "…"')

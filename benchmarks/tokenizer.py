@@ -6,11 +6,10 @@
 tiktoken gets two threads, which is how it is parallel; Primer two processes, which is how `primer prepare`
 is. Both are started and have loaded the vocabulary before the clock runs; texts go in and ids come back to
 the asking process within it. "Cold" means that Primer's memory of pieces is empty at the start of each round,
-and gives the ratio; "warm" is the next text of the same sort. Rounds alternate, and the median counts.
+and gives the ratio (above 1: Primer is faster); "warm" is the same text again. Rounds alternate, and the median counts.
 """
 
 import argparse
-import json
 import multiprocessing
 import statistics
 import tempfile
@@ -22,12 +21,14 @@ from time import perf_counter
 
 import numpy as np
 import tiktoken
+from common import finish, print_table
 
 from primer.text.corpus import CorpusConfig, open_corpus
 from primer.text.tokenizer import Tokenizer, train_tokenizer
 from primer.text.tokenizer_format import PATTERN
 
 DOCUMENT_CHARACTERS = 8_000
+RIVAL, COLD, WARM, ONE = "tiktoken, 2 threads", "2 processes, cold", "2 processes, warm", "1 process, cold"
 BATCH_DOCUMENTS = 64  # half a megabyte to a process at a time
 
 _worker: Tokenizer  # of this process
@@ -78,17 +79,17 @@ def batches(texts: list[str]) -> Iterator[list[str]]:
 
 def race(texts: list[str], folder: Path, rival: tiktoken.Encoding, rounds: int) -> dict[str, list[float]]:
     """Seconds of every round, by contestant."""
-    times: dict[str, list[float]] = {"tiktoken": [], "cold": [], "warm": [], "one core, cold": []}
+    times: dict[str, list[float]] = {RIVAL: [], COLD: [], WARM: [], ONE: []}
     for _ in range(rounds):
-        times["tiktoken"].append(seconds(lambda: rival.encode_ordinary_batch(texts, num_threads=2)))
+        times[RIVAL].append(seconds(lambda: rival.encode_ordinary_batch(texts, num_threads=2)))
         with ProcessPoolExecutor(
             2, multiprocessing.get_context("spawn"), initializer=start_worker, initargs=(folder,)
         ) as pool:
             list(pool.map(encode_in_worker, [[], []] * 8))  # both processes are up
-            for name in ("cold", "warm"):
+            for name in (COLD, WARM):
                 times[name].append(seconds(lambda: list(pool.map(encode_in_worker, batches(texts)))))
         start_worker(folder)
-        times["one core, cold"].append(seconds(lambda: encode_in_worker(texts)))
+        times[ONE].append(seconds(lambda: encode_in_worker(texts)))
     return times
 
 
@@ -115,19 +116,19 @@ def main() -> None:
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     median = {name: statistics.median(values) for name, values in times.items()}
     print(f"{megabytes:.1f} MB, {len(texts)} documents, vocabulary {tokenizer.vocab_size}: the same ids")
-    print(f"{'':24}{'seconds':>8}{'(best)':>8}{'MB/s':>8}{'ratio':>8}")
-    labels = {"tiktoken": "tiktoken, 2 threads", "cold": "Primer, 2 processes", "warm": "  the same, warm"}
-    for name, value in median.items():
-        label = labels.get(name, f"Primer, {name}")
-        ratio = value / median["tiktoken"]
-        print(f"{label:24}{value:8.2f}{min(times[name]):8.2f}{megabytes / value:8.1f}{ratio:8.2f}")
-    result = {name.replace(", ", "_").replace(" ", "_"): round(value, 3) for name, value in median.items()}
-    ratio = round(median["cold"] / median["tiktoken"], 3)
-    print(
-        json.dumps(
-            {"benchmark": "tokenizer", "ratio": ratio, "megabytes": round(megabytes, 1), "seconds": result}
-        )
-    )
+    rows = [
+        [
+            name,
+            f"{value:.2f}",
+            f"{min(times[name]):.2f}",
+            f"{megabytes / value:.1f}",
+            f"{median[RIVAL] / value:.2f}",
+        ]
+        for name, value in median.items()
+    ]
+    print_table(["", "seconds", "(best)", "MB/s", "ratio"], rows)
+    seconds_by_name = {name: round(value, 3) for name, value in median.items()}
+    finish("tokenizer", median[RIVAL] / median[COLD], megabytes=round(megabytes, 1), seconds=seconds_by_name)
 
 
 if __name__ == "__main__":

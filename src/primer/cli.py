@@ -71,10 +71,9 @@ def defaults(name: str, args: list[str]) -> tuple[Any, list[str]]:
     """The config that the options go on top of: a preset's, or, with --resume, the run's own."""
     if name != "pretrain":
         return None, args
-    from primer.core.config import from_json
     from primer.core.rundir import RunDir, newest_run
     from primer.presets import PRETRAIN
-    from primer.train.pretrain import PretrainConfig
+    from primer.train.pretrain import PretrainConfig, saved_config
 
     preset, args = take_option(args, "--preset")
     if preset is not None and preset not in PRETRAIN:
@@ -84,14 +83,14 @@ def defaults(name: str, args: list[str]) -> tuple[Any, list[str]]:
         return default, args
     path, rest = take_option(args, "--run")
     run = RunDir(Path(path)) if path else RunDir(default.run) if preset and default.run else newest_run()
-    saved = from_json(PretrainConfig, run.read_config()["config"])
+    saved = saved_config(run)
     asked = parse(PretrainConfig, "primer pretrain", [arg for arg in rest if arg != "--resume"], saved)
     if replace(asked, runtime=saved.runtime) != saved:
         raise ConfigError(
             f"{run.path} was begun with other options, and goes on with those: beside --resume only the device, "
             "dtype and threads can be given. For other options start another run."
         )
-    return replace(asked, run=run.path), ["--resume"]
+    return asked, []
 
 
 def take_option(args: list[str], option: str) -> tuple[str | None, list[str]]:

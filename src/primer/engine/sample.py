@@ -106,9 +106,9 @@ class Pages:
     """Texts that grow at the same time and are shown one after another.
 
     >>> pages = Pages(2, "To ")
-    >>> print(pages.opening(), pages.push(1, "go", ended=True), pages.push(0, "be", ended=True))
+    >>> print(pages.opening() + pages.push(1, "go", ended=True) + pages.push(0, "be", ended=True))
     --- sample 1 of 2 ---
-    To  be
+    To be
     --- sample 2 of 2 ---
     To go
     """

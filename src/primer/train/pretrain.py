@@ -156,6 +156,11 @@ def pretrain(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Progress:
         return trainer.run_to_end()
 
 
+def saved_config(run: RunDir) -> PretrainConfig:
+    """The options that a run was begun with, to go on with. Raises UserError if it holds no run."""
+    return replace(from_json(PretrainConfig, run.read_config()["config"]), run=run.path, resume=True)
+
+
 def check_run(run: RunDir, resume: bool) -> None:
     """Refuse to train over a run that is there, or to resume one that is not."""
     begun = run.config_file.exists() and bool(saved_steps(run))

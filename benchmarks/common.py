@@ -25,7 +25,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def finish(benchmark: str, ratio: float | None, **facts: Any) -> None:
     """The last line: one JSON object. `ratio` above 1 says that Primer is better; None: no rival ran."""
     line = {"benchmark": benchmark, "ratio": None if ratio is None else round(ratio, 3)} | facts
-    print(json.dumps(line | {"machine": machine(), "commit": commit(), "date": date.today().isoformat()}))
+    line |= {"machine": machine(), "commit": commit(), "date": date.today().isoformat()}
+    print(json.dumps(line, ensure_ascii=False))
 
 
 def commit() -> str:

@@ -20,7 +20,7 @@ import torch
 from common import finish, matmul_flops, print_table
 from contestants import Setting, Side, Trainer, nanochat_trainer, nanogpt_trainer, open_sides, primer_trainer, race
 
-from primer.core.runtime import BF16_CPU_FLAGS, cpu_flags
+from primer.core.runtime import BF16_CPU_FLAGS, cpu_flags, usable_cores
 
 RIVALS = {"nanoGPT": 2.5, "nanochat": 3.3, "nanochat, bfloat16": 1.2}  # and how often as fast Primer should be
 
@@ -118,6 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Setting, name))
     options = vars(parser.parse_args(arguments))
 
+    torch.set_num_threads(usable_cores())  # those of the contestants, for the peak
     setting = Setting(**{name: options[name] for name in Setting.__dataclass_fields__ if name in options})
     fast_bf16 = not cpu_flags().isdisjoint(BF16_CPU_FLAGS)
     builders = contestants(

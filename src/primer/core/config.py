@@ -20,7 +20,7 @@ def to_json(config: Any) -> Any:
 
 
 def from_json(kind: type[Config], values: dict[str, Any]) -> Config:
-    """Undo `to_json`. Raises ConfigError for keys that the dataclass does not have.
+    """Undo `to_json`. Raises ConfigError for keys that the dataclass does not have, or lacks.
 
     >>> from primer.model.families import ShapeOverrides
     >>> from_json(ShapeOverrides, {"width": 128})
@@ -30,7 +30,10 @@ def from_json(kind: type[Config], values: dict[str, Any]) -> Config:
     for key in values:
         if key not in hints:
             raise ConfigError(f"there is no option {key!r} in {kind.__name__}; {suggest(key, hints)}")
-    return kind(**{key: restore(hints[key], value) for key, value in values.items()})
+    try:
+        return kind(**{key: restore(hints[key], value) for key, value in values.items()})
+    except TypeError as error:  # a field without a default is missing
+        raise ConfigError(f"the saved {kind.__name__} is of another version: {error}.") from error
 
 
 def restore(hint: Any, value: Any) -> Any:

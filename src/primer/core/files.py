@@ -1,11 +1,12 @@
 """Files that are whole or absent: written beside their name, synced, and renamed into place."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ from primer.core.errors import UserError
 
 def explain_os_error(error: OSError, path: Path) -> UserError:
     """Turn a failed write into a message a person can act on."""
-    reason = {28: "no space left on the disk", 122: "disk quota exceeded", 30: "the disk is read-only"}
-    text = reason.get(error.errno or 0, error.strerror or str(error))
-    return UserError(f"cannot write {path}: {text}. Nothing before it was lost; make room and run again.")
+    reasons = {
+        errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "disk quota exceeded",
+        errno.EFBIG: "larger than a file may be here", errno.EROFS: "the disk is read-only",
+    }  # fmt: skip
+    text = reasons.get(error.errno or 0, error.strerror or str(error))
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "make room and run again" if full else "make it writable, or choose another folder"
+    return UserError(f"cannot write {path}: {text}. Nothing before it was lost; {advice}.")
 
 
 @contextmanager
@@ -35,7 +41,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise explain_os_error(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone after a rename, and was never there if the folder could not be made
+            temporary.unlink()
 
 
 @contextmanager
@@ -83,11 +90,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON. Raises UserError if the file is missing or damaged."""
+    """Read JSON. Raises UserError if the file is missing, damaged or not readable."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}.") from error
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is damaged: {error}. Restore it, or start again without it.") from error
 

@@ -11,12 +11,12 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from primer.core.errors import RunInUseError, UserError
-from primer.core.files import explain_os_error, read_json, write_json
+from primer.core.files import explain_os_error, read_json, write_json, write_text
 
 RUNS = Path("runs")
 
@@ -81,17 +81,14 @@ class RunDir:
         rows = []
         if self.metrics_file.exists():
             for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
-                try:
+                with suppress(ValueError):
                     rows.append(json.loads(line))
-                except ValueError:
-                    continue
         return rows
 
     def rewind_metrics(self, step: int) -> None:
         """Drop the lines after `step`, when a run goes on from there."""
         rows = [row for row in self.metrics() if row.get("step", 0) <= step]
-        with self.metrics_file.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def newest_run(root: Path = RUNS) -> RunDir:

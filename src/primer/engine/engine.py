@@ -141,12 +141,14 @@ class Engine:
             return self.model.hidden(batch.window)[:, -1]
         if batch.cache is not None:
             return self.model.hidden(batch.window[:, batch.cache.length :], batch.cache)[:, -1]
-        different, places = torch.unique(batch.window, dim=0, return_inverse=True)
-        cache = KVCache(self.model.config, len(different), self.model.compute_dtype, self._device)
-        hidden = self.model.hidden(different, cache)[:, -1]
-        if len(different) < len(batch.rows) or len(different) > 1:
-            cache.select(places)
-        batch.cache = cache
+        numbers = {window: i for i, window in enumerate(dict.fromkeys(map(tuple, batch.window.tolist())))}
+        different = torch.tensor(list(numbers), device=self._device)
+        batch.cache = KVCache(self.model.config, len(numbers), self.model.compute_dtype, self._device)
+        hidden = self.model.hidden(different, batch.cache)[:, -1]
+        if len(numbers) == len(batch.rows):
+            return hidden
+        places = torch.tensor([numbers[tuple(window)] for window in batch.window.tolist()], device=self._device)
+        batch.cache.select(places)
         return hidden[places]
 
     @property

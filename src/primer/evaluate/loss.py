@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from primer.core.errors import CorpusError, TokenizerError
 from primer.core.runtime import Runtime
 from primer.model.gpt import GPT
 from primer.text.shards import Shards
@@ -30,29 +31,42 @@ class Validation:
 def evaluate_loss(
     model: GPT, shards: Shards, byte_lengths: Tensor, runtime: Runtime, context: int, max_tokens: int = 0
 ) -> Validation:
-    """Loss over a split cut into rows of `context`, each of its tokens predicted once; `byte_lengths` (V,) are the
-    bytes of each id. `max_tokens` > 0 stops there. The rows are shared out among the ranks."""
+    """Loss over a split cut into rows of `context`, each of its tokens but the first predicted once; `byte_lengths`
+    (V,) are the bytes of each id. `max_tokens` > 0 stops there. The rows are shared out among the ranks.
+
+    Raises CorpusError for a split of less than two tokens, TokenizerError for ids that the tokenizer does not have.
+    """
     was_training = model.training
     model.eval()
-    totals = torch.zeros(3, dtype=torch.float64)
+    loss_sum, num_bytes, num_targets = 0.0, 0, 0
     with torch.no_grad():
         for rows in batches_of_rows(shards, context, max_tokens, runtime):
             ids = torch.from_numpy(rows)
+            if int(ids.max()) >= len(byte_lengths):
+                raise TokenizerError(
+                    f"the validation split holds id {int(ids.max())}, but the tokenizer has {len(byte_lengths)} ids: "
+                    "the shards are not its. Prepare them with this tokenizer."
+                )
             inputs, targets = ids[:, :-1].to(runtime.device), ids[:, 1:].to(runtime.device)
-            loss = model.token_losses(inputs, targets).sum(dtype=torch.float64).cpu()
-            totals += torch.stack([loss, byte_lengths[ids[:, 1:]].sum().double(), torch.tensor(float(targets.numel()))])
+            loss_sum += float(model.token_losses(inputs, targets).cpu().sum(dtype=torch.float64))
+            num_bytes += int(byte_lengths[ids[:, 1:]].sum())
+            num_targets += targets.numel()
     model.train(was_training)
-    loss_sum, num_bytes, num_targets = runtime.sum(totals.to(runtime.device)).tolist()
-    return Validation(loss_sum / num_targets, loss_sum / math.log(2) / max(1.0, num_bytes), int(num_targets))
+    losses, total_bytes, total_targets = runtime.sum_numbers([loss_sum, num_bytes, num_targets])
+    return Validation(losses / total_targets, losses / math.log(2) / max(1.0, total_bytes), int(total_targets))
 
 
 def batches_of_rows(shards: Shards, context: int, max_tokens: int, runtime: Runtime) -> Iterator[np.ndarray]:
-    """This rank's rows (n, context + 1), about TOKENS_AT_ONCE tokens at a time."""
+    """This rank's rows (n, context + 1), about TOKENS_AT_ONCE tokens at a time; one shorter row holds the rest."""
     size = min(shards.num_tokens, max_tokens + 1) if max_tokens else shards.num_tokens
-    num_rows = (size - 1) // context
+    if size < 2:
+        raise CorpusError("the validation split has a single token, and none to predict. Give more text.")
+    num_rows, rest = divmod(size - 1, context)
     at_once = max(1, TOKENS_AT_ONCE // context)
     for first in range(runtime.rank * at_once, num_rows, runtime.world_size * at_once):
         count = min(at_once, num_rows - first)
         flat = shards.read(first * context, count * context + 1)
         view = np.lib.stride_tricks.sliding_window_view(flat, context + 1)[::context]
         yield cast(np.ndarray, view.copy())
+    if rest and runtime.is_main:
+        yield shards.read(num_rows * context, rest + 1)[None]

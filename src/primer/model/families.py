@@ -21,8 +21,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "mlp": "gelu", "norm": "layer", "norm_eps": 1e-5, "positions": "learned", "qk_norm": False, "bias": True,
         "tied": True,
     },
-    "llama": PLAIN | {"mlp": "swiglu", "norm": "rms_scale", "norm_eps": 1e-5, "qk_norm": False},
-    "qwen3": PLAIN | {"mlp": "swiglu", "norm": "rms_scale", "qk_norm": True, "rope_theta": 1_000_000.0},
+    "llama": PLAIN | {"mlp": "swiglu", "norm": "rms", "norm_eps": 1e-5, "qk_norm": False},
+    "qwen3": PLAIN | {"mlp": "swiglu", "norm": "rms", "qk_norm": True, "rope_theta": 1_000_000.0},
 }  # fmt: skip
 
 

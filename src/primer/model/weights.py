@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from primer.core.errors import CheckpointError
+from primer.core.errors import CheckpointError, UserError
 from primer.core.files import explain_os_error, read_json, sha256, write_json
 from primer.model.gpt import GPT, GPTConfig
 
@@ -26,7 +26,7 @@ def save_model(folder: Path, model: GPT) -> None:
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> GPT:
     """Build the model of a folder and fill it. Raises CheckpointError for missing, damaged or misfitting files."""
-    model = GPT(config_from_json(read_json(folder / CONFIG_FILE), folder))
+    model = GPT(config_from_json(read_config(folder / CONFIG_FILE), folder))
     fill_model(model, load_tensors(folder / WEIGHTS_FILE), folder)
     return model.to(device)
 
@@ -80,6 +80,17 @@ def fill_model(model: GPT, tensors: dict[str, Tensor], source: Path) -> None:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[name])
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The fields of a model.json. Raises CheckpointError if it is missing or damaged."""
+    try:
+        values: dict[str, Any] = read_json(path)
+    except UserError as error:
+        raise CheckpointError(str(error)) from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} is damaged: it holds no fields of a model. Use another checkpoint.")
+    return values
 
 
 def config_from_json(values: dict[str, Any], source: Path) -> GPTConfig:

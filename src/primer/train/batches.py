@@ -60,13 +60,13 @@ class Windows:
     """
 
     def __init__(self, shards: Shards, context: int, seed: int) -> None:
-        if shards.num_tokens <= context + 1:
+        if shards.num_tokens < context + 1:
             raise CorpusError(
                 f"the text has {shards.num_tokens:,} tokens, and a single row needs {context + 1:,}. "
                 "Give more text, or a smaller --context."
             )
         self.shards, self.context, self.seed = shards, context, seed
-        # One window fewer than fits leaves room for the offset.
+        # One window fewer than fits (where two do) leaves room for the offset.
         self.rows_per_epoch = max(1, (shards.num_tokens - 1) // context - 1)
         self._epoch, self._starts = -1, np.empty(0, np.int64)
 
@@ -90,7 +90,8 @@ Piece = tuple[int, int]  # where in the stream, how many tokens
 
 
 class Packed:
-    """Whole documents packed into rows by best fit, every row beginning with a document's first token.
+    """Whole documents packed into rows by best fit, every row beginning with a document's first token or, after a
+    document longer than a row, with what is left of it.
 
     A row takes the longest waiting document that still fits, again and again; when none fits, the head of the
     shortest one fills the rest and its tail is dropped. A document longer than a row is cut into rows of its own.
@@ -178,16 +179,16 @@ def best_fit(pieces: Sequence[Piece], capacity: int) -> list[list[Piece]]:
     waiting: list[tuple[int, int]] = []  # (length, start), sorted
     source = iter(whole)
     while True:
-        while len(waiting) < PACKING_POOL and (piece := next(source, None)) is not None:
-            insort(waiting, (piece[1], piece[0]))
         row, room = [], capacity
-        while room and waiting:
+        while room:
+            while len(waiting) < PACKING_POOL and (piece := next(source, None)) is not None:
+                insort(waiting, (piece[1], piece[0]))
+            if not waiting:
+                return rows
             fit = bisect_right(waiting, (room, 2**62)) - 1
             length, start = waiting.pop(max(fit, 0))  # none fits: the shortest one loses its tail
             row.append((start, min(length, room)))
             room -= min(length, room)
-        if room:
-            return rows
         rows.append(row)
 
 

@@ -25,6 +25,7 @@ from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW
 from primer.model.weights import fill_model, load_tensors, save_model, save_tensors
 
+STATE_PARTS = {"muon": ("momentum", "variance"), "adamw": ("step", "exp_avg", "exp_avg_sq")}
 OPTIMIZER_FILE, STATE_FILE, BEST_FILE = "optimizer.safetensors", "state.json", "best.json"
 
 
@@ -79,8 +80,20 @@ def read_best(run: RunDir) -> tuple[int, float]:
     path = run.checkpoints / BEST_FILE
     if not path.exists():
         return -1, float("inf")
-    best = read_json(path)
-    return best["step"], best["loss"]
+    try:
+        best = read_json(path)
+        return int(best["step"]), float(best["loss"])
+    except (UserError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged. Delete it; the next evaluation writes it anew.") from error
+
+
+def drop_after(run: RunDir, step: int) -> None:
+    """Remove the checkpoints after a step, which a resumed run passed over, and what a killed process half wrote."""
+    for later in saved_steps(run):
+        if later > step:
+            shutil.rmtree(step_folder(run, later), ignore_errors=True)
+    for leftover in run.checkpoints.glob(".step_*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def load_checkpoint(folder: Path, model: GPT, optimizer: MuonAdamW | None) -> Progress:
@@ -114,7 +127,7 @@ def verified_state(folder: Path) -> dict[str, Any]:
         state: dict[str, Any] = read_json(folder / STATE_FILE)
         expected = state.pop("digest")
         sound = isinstance(state, dict) and expected == digest(state)
-    except (UserError, KeyError, AttributeError) as error:
+    except (UserError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder} is damaged: {STATE_FILE} cannot be read.") from error
     if not sound:
         raise CheckpointError(f"{folder} is damaged: {STATE_FILE} is not as it was written.")
@@ -138,11 +151,14 @@ def optimizer_tensors(model: GPT, optimizer: MuonAdamW) -> dict[str, Tensor]:
 
 
 def fill_optimizer(model: GPT, optimizer: MuonAdamW, tensors: dict[str, Tensor]) -> None:
-    """Undo `optimizer_tensors`. Raises CheckpointError for a weight that the model does not have."""
+    """Undo `optimizer_tensors`. Raises CheckpointError for what another model or kind of optimizer keeps."""
     parameters = dict(model.named_parameters())
+    kinds = {id(p): group["kind"] for group in optimizer.param_groups for p in group["params"]}
     optimizer.state.clear()
     for key, value in tensors.items():
         name, _, part = key.rpartition("/")
         if name not in parameters:
             raise CheckpointError(f"the optimizer's state is of another model: it has {name}.")
+        if part not in STATE_PARTS[kinds[id(parameters[name])]]:
+            raise CheckpointError(f"the optimizer's state is of another kind of optimizer: it has {key}.")
         optimizer.state[parameters[name]][part] = value.to(parameters[name].device)

@@ -64,8 +64,7 @@ class Plan:
 def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) -> Plan:
     """Every number of a run, from the options and, where they are open, the depth. Raises ConfigError or
     TokenizerError for what cannot work."""
-    if config.depth < 1:
-        raise ConfigError(f"--depth {config.depth}: a model has at least one layer.")
+    check_numbers(config)
     context = config.context or (256 if config.depth <= 6 else 1024 if config.depth <= 10 else 2048)
     fields = {} if config.ngrams is None or config.family != "primer" else {"ngrams": config.ngrams}
     model = shape(
@@ -102,6 +101,26 @@ def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) 
         num_parameters=sum(p.numel() for p in skeleton.parameters()),
         flops_per_token=flops,
     )
+
+
+def check_numbers(config: "PretrainConfig") -> None:
+    """Raise ConfigError for a number that no run can have."""
+    least: list[tuple[object, float, tuple[str, ...]]] = [
+        (config, 1, ("depth", "context", "batch_rows", "micro_rows", "tokens", "ngram_buckets", "keep")),
+        (config, 0, ("dropout", "eval_every", "eval_tokens", "save_every", "sample_every")),
+        (config.loop, 0, ("num_steps", "warmup_steps", "decay", "final_lr", "clip", "seed")),
+        (config.shape, 1, tuple(vars(config.shape))),
+    ]
+    shares = ("dropout", "decay", "final_lr")
+    for part, smallest, names in least:
+        for name in names:
+            value, option = getattr(part, name), name.replace("_", "-")
+            if value is not None and not value >= smallest:
+                raise ConfigError(f"--{option} is {value}, and must be {smallest} or more.")
+            if value is not None and name in shares and value > 1:
+                raise ConfigError(f"--{option} is {value}, and must be a share between 0 and 1.")
+    if config.ngrams and min(config.ngrams) < 2:
+        raise ConfigError(f"--ngrams {min(config.ngrams)}: an n-gram has 2 tokens or more.")
 
 
 def batch_tokens(tokens: int) -> int:

@@ -132,7 +132,7 @@ def train(
             for hook in hooks:
                 if hook.due(done):
                     hook.run(done)
-            if runtime.sum(torch.tensor(float(interrupted()), device=runtime.device)) > 0:  # every rank, or none
+            if runtime.sum_numbers([float(interrupted())])[0] and not done.last:  # every rank, or none
                 save()
                 raise Interrupted(f"stopped after step {progress.step}; everything is saved.")
     return progress
@@ -157,8 +157,8 @@ class Gradients:
 
     def compute(self, batches: list[Batch], loss_scale: float) -> dict[str, float]:
         """Fill every parameter's grad with the gradient of the mean loss; return the mean and what the stage logs."""
-        counts = torch.tensor([sum(b.num_targets for b in batches), sum(b.inputs.numel() for b in batches)])
-        num_targets, self.num_tokens = self.runtime.sum(counts.to(self.runtime.device)).tolist()
+        counts = [sum(b.num_targets for b in batches), sum(b.inputs.numel() for b in batches)]
+        num_targets, self.num_tokens = map(int, self.runtime.sum_numbers([float(n) for n in counts]))
         if not num_targets:
             raise TrainingError("a step without a single target to learn from. Check the masks of the data.")
         scale = loss_scale if self.runtime.dtype == torch.float16 else 1.0
@@ -170,14 +170,10 @@ class Gradients:
         self.runtime.sum_many(gradients)
         if scale != 1.0:
             torch._foreach_mul_(gradients, 1 / scale)
-        losses = torch.stack([loss for loss, _ in results]).double().sum()
-        metrics = {"loss": float(self.runtime.sum(losses)) / num_targets}
-        for key in results[0][1]:
-            total = sum(logs[key] for _, logs in results)
-            metrics[key] = (
-                float(self.runtime.sum(torch.tensor(total, dtype=torch.float64, device=losses.device))) / num_targets
-            )
-        return metrics
+        sums = {"loss": sum(torch.stack([loss for loss, _ in results]).tolist())}
+        sums |= {key: sum(logs[key] for _, logs in results) for key in results[0][1]}
+        totals = self.runtime.sum_numbers(list(sums.values()))
+        return {key: total / num_targets for key, total in zip(sums, totals, strict=True)}
 
     def in_turn(self, batches: list[Batch], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
         """One micro-batch after another, all threads or the GPU on each."""

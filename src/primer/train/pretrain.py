@@ -27,10 +27,19 @@ from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
 from primer.text.corpus import open_corpus
 from primer.text.prepare import PrepareConfig, choose_tokenizer, prepare
-from primer.text.shards import Shards
+from primer.text.shards import Manifest, Shards
 from primer.text.tokenizer import Tokenizer
-from primer.train.batches import Batch, Order, make_rows, split_rows
-from primer.train.checkpoint import Progress, load_newest, mark_best, read_best, save_checkpoint, saved_steps
+from primer.train.batches import Batch, Ids, Order, make_rows, split_rows
+from primer.train.checkpoint import (
+    BEST_FILE,
+    Progress,
+    drop_after,
+    load_newest,
+    mark_best,
+    read_best,
+    save_checkpoint,
+    saved_steps,
+)
 from primer.train.dial import Plan, measured_flops, plan_table, resolve
 from primer.train.display import Display, memory_used
 from primer.train.loop import Hook, LoopConfig, Step, train
@@ -105,14 +114,16 @@ class PretrainStage:
     """Rows of text, each token the target of those before it."""
 
     def __init__(self, plan: Plan, data: "Data", runtime: Runtime) -> None:
-        self.plan, self.runtime = plan, runtime
+        self.plan, self.runtime, self.tokenizer = plan, runtime, data.tokenizer
         self.rows = make_rows(data.train, plan.model.context, plan.loop.seed, data.tokenizer.document_id, plan.order)
 
     def batches(self, step: int) -> list[Batch]:
         """This rank's share of the step's rows, in micro-batches."""
         share = self.plan.batch_rows // self.runtime.world_size
         first = step * self.plan.batch_rows + self.runtime.rank * share
-        batch = split_rows(self.rows.read(range(first, first + share)))
+        ids = self.rows.read(range(first, first + share))
+        check_ids(ids, self.tokenizer)
+        batch = split_rows(ids)
         pairs = zip(batch.inputs.split(self.plan.micro_rows), batch.targets.split(self.plan.micro_rows), strict=True)
         return [Batch(inputs, targets) for inputs, targets in pairs]
 
@@ -163,8 +174,7 @@ def saved_config(run: RunDir) -> PretrainConfig:
 
 def check_run(run: RunDir, resume: bool) -> None:
     """Refuse to train over a run that is there, or to resume one that is not."""
-    begun = run.config_file.exists() and bool(saved_steps(run))
-    if begun and not resume:
+    if saved_steps(run) and not resume:
         raise ConfigError(f"{run.path} holds a run already. Go on with --resume, or choose another --run.")
     if resume and not run.config_file.exists():
         raise ConfigError(f"{run.path} holds no run to resume. Start it without --resume.")
@@ -179,7 +189,8 @@ def load_data(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Data:
         tokenizer = load_tokenizer(config.tokenizer or folder, "--tokenizer")
     else:
         source = run.data
-        if runtime.is_main:
+        made = Manifest.load(source) if config.resume else None
+        if runtime.is_main and not (made and made.is_complete):  # a run goes on without the text it came from
             make_shards(config, run)
         runtime.barrier()
         tokenizer = Tokenizer.load(source)
@@ -189,12 +200,18 @@ def load_data(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Data:
         raise TokenizerError(
             f"the shards in {source} were made with another tokenizer. Give the one they were made with."
         )
-    largest = int(train.read(0, min(train.num_tokens, 1_000_000)).max())
-    if largest >= tokenizer.vocab_size:
-        raise TokenizerError(
-            f"{source} holds id {largest}, but the tokenizer has {tokenizer.vocab_size} ids: it is not theirs."
-        )
+    for shards in (train, validation):
+        check_ids(shards.read(0, min(shards.num_tokens, 1_000_000)), tokenizer)
     return Data(tokenizer, train, validation)
+
+
+def check_ids(ids: Ids, tokenizer: Tokenizer) -> None:
+    """Raise TokenizerError for ids that the tokenizer does not have."""
+    if int(ids.max()) >= tokenizer.vocab_size:
+        raise TokenizerError(
+            f"the shards hold id {int(ids.max())}, but the tokenizer has {tokenizer.vocab_size} ids: it is not theirs. "
+            "Give the one they were made with."
+        )
 
 
 def make_shards(config: PretrainConfig, run: RunDir) -> None:
@@ -220,12 +237,19 @@ def load_tokenizer(path: Path, option: str) -> Tokenizer:
 
 
 def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Runtime) -> Plan:
-    """The plan of a new run, saved; or the saved one. Raises TokenizerError if the run had another tokenizer."""
+    """The plan of a new run, saved; or the saved one. Raises TokenizerError if the run had another tokenizer,
+    ConfigError if its rows cannot be shared by the ranks there are now."""
     if config.resume:
         saved = run.read_config()
         if saved["tokenizer_fingerprint"] != data.tokenizer.fingerprint:
             raise TokenizerError(f"the tokenizer is not the one that {run.path} was trained with. Restore that one.")
-        return from_json(Plan, saved["plan"])
+        plan = from_json(Plan, saved["plan"])
+        if plan.batch_rows % runtime.world_size:
+            raise ConfigError(
+                f"{plan.batch_rows} rows a step cannot be shared by {runtime.world_size} ranks. Resume with a number "
+                "of ranks that divides them."
+            )
+        return plan
     plan = resolve(config, data.tokenizer, runtime)
     if runtime.is_main:
         data.tokenizer.save(run.path)
@@ -234,7 +258,8 @@ def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Ru
             "tokenizer_fingerprint": data.tokenizer.fingerprint,
             "config": to_json(replace(config, run=None)), "plan": to_json(plan),
         })  # fmt: skip
-        run.metrics_file.unlink(missing_ok=True)
+        for leftover in (run.metrics_file, run.checkpoints / BEST_FILE):
+            leftover.unlink(missing_ok=True)
     return plan
 
 
@@ -247,7 +272,8 @@ class Pretraining:
     ) -> None:  # fmt: skip
         self.config, self.run, self.runtime, self.data, self.plan = config, run, runtime, data, plan
         self.model, self.optimizer = model, optimizer
-        self.progress = Progress()
+        self.progress, self.saved_step = Progress(), 0
+        self.prompt = data.tokenizer.encode(config.prompt) or [data.tokenizer.document_id]
         self.engine = Engine(model, data.tokenizer.vocab_size, banned=data.tokenizer.special_ids.values())
         self.byte_lengths = torch.tensor([len(piece) for piece in data.tokenizer.token_bytes()])
         self.peak = runtime.peak_flops() or measured_flops(runtime)
@@ -263,9 +289,10 @@ class Pretraining:
         self.display.print(plan_table(plan, runtime, self.peak))
         if self.config.resume:
             self.progress = load_newest(self.run, self.model, self.optimizer, self.display.print)
-            self.display.print(f"resumed after step {self.progress.step} of {plan.loop.num_steps}")
-            if runtime.is_main:
-                self.run.rewind_metrics(self.progress.step)
+            if self.progress.step == plan.loop.num_steps and (self.run.path / "report.md").is_file():
+                self.display.print(f"{self.run.path} is finished already: all {self.progress.step} steps are done.")
+                return self.progress
+            self.go_back()
         stage = PretrainStage(plan, self.data, runtime)
         if plan.compile:
             self.model.token_losses = torch.compile(self.model.token_losses)  # type: ignore[method-assign]
@@ -275,18 +302,38 @@ class Pretraining:
             Hook(plan.save_every, lambda _: self.save()),
             Hook(plan.sample_every, self.sample, at_end=plan.sample_every > 0),
         ]
-        started_at = self.progress.step
         try:
+            if self.progress.step:
+                self.catch_up(hooks)
             train(stage, self.model, self.optimizer, plan.loop, runtime, self.progress, hooks, self.save, plan.compile)
         except Interrupted as error:
             raise Interrupted(f"{error} Go on with: primer pretrain --run {self.run.path} --resume") from error
-        if self.tensorboard:
-            self.tensorboard.close()
-        if started_at == plan.loop.num_steps:
-            self.display.print(f"{self.run.path} is finished already: {started_at} steps of {started_at}.")
-        elif runtime.is_main:
+        finally:
+            if self.tensorboard:
+                self.tensorboard.close()
+        if runtime.is_main:
             self.report()
         return self.progress
+
+    def go_back(self) -> None:
+        """Drop what was written after the step that the run goes on from."""
+        self.saved_step = self.progress.step
+        self.display.print(f"resumed after step {self.progress.step} of {self.plan.loop.num_steps}")
+        self.runtime.barrier()  # every rank has loaded its checkpoint
+        if self.runtime.is_main:
+            drop_after(self.run, self.progress.step)
+            self.run.rewind_metrics(self.progress.step)
+        self.runtime.barrier()
+
+    def catch_up(self, hooks: list[Hook]) -> None:
+        """Evaluate and sample where the run was killed between the save of a step and these."""
+        step = Step(self.progress, self.model, self.optimizer, {}, self.progress.step == self.plan.loop.num_steps)
+        evaluated = any("validation_loss" in row for row in self.run.metrics() if row["step"] == self.progress.step)
+        todo = [] if evaluated else [self.evaluate]
+        todo += [] if self.sample_file().is_file() else [self.sample]
+        for hook in hooks:
+            if hook.due(step) and hook.run in todo:
+                hook.run(step)
 
     def log(self, step: Step) -> None:
         """Every step: the bar, metrics.jsonl, TensorBoard."""
@@ -296,7 +343,7 @@ class Pretraining:
         self.write_metrics({"tokens": step.progress.tokens, "seconds": step.progress.seconds} | step.metrics)
 
     def write_metrics(self, metrics: dict[str, float]) -> None:
-        """A line of metrics.jsonl, and the same as TensorBoard events."""
+        """A line of metrics.jsonl, and the same as TensorBoard events. Raises UserError on a full disk."""
         self.run.log({"step": self.progress.step} | {key: round(value, 6) for key, value in metrics.items()})
         if not self.config.tensorboard:
             return
@@ -309,8 +356,11 @@ class Pretraining:
 
     def save(self) -> None:
         """A checkpoint of this step, once."""
-        if self.runtime.is_main and self.progress.step not in saved_steps(self.run):
+        if self.progress.step == self.saved_step:
+            return
+        if self.runtime.is_main:
             save_checkpoint(self.run, self.model, self.optimizer, self.progress, self.config.keep)
+        self.saved_step = self.progress.step
         self.runtime.barrier()
 
     def evaluate(self, step: Step) -> None:
@@ -342,13 +392,16 @@ class Pretraining:
         if not self.runtime.is_main:
             return
         tokenizer = self.data.tokenizer
-        prompt = tokenizer.encode(self.config.prompt) if tokenizer.kind == "char" or self.config.prompt else []
         settings = SamplingConfig(seed=step.progress.step, max_tokens=SAMPLE_TOKENS)
-        ids = self.engine.complete([prompt or [tokenizer.document_id]], settings)[0]
+        ids = self.engine.complete([self.prompt], settings)[0]
         text = self.config.prompt + tokenizer.decode(ids)
-        write_text(self.run.samples / f"step_{step.progress.step:06d}.txt", text + "\n")
+        write_text(self.sample_file(), text + "\n")
         if step.last:
             self.display.print(f"\n{text}\n")
+
+    def sample_file(self) -> Path:
+        """Where the sample of this step lies."""
+        return self.run.samples / f"step_{self.progress.step:06d}.txt"
 
     def report(self) -> None:
         """loss.png and report.md, and what to type next."""

@@ -1,0 +1,27 @@
+"""A text and its shards, made once a session. Its being here also puts `tiny` and `child` on the import path."""
+
+from pathlib import Path
+
+import pytest
+import tiny
+
+from primer.text.corpus import CorpusConfig, open_corpus
+from primer.text.prepare import prepare
+from primer.text.tokenizer import train_tokenizer
+
+
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten thousand characters, a few thousand words."""
+    path = tmp_path_factory.mktemp("text") / "words.txt"
+    path.write_text(tiny.words(2400), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shards_folder(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That text, a token for each character."""
+    folder = tmp_path_factory.mktemp("shards")
+    corpus = open_corpus(CorpusConfig(data=str(text_file)))
+    prepare(corpus, train_tokenizer(corpus.documents("train"), 0, "char"), folder, workers=1)
+    return folder

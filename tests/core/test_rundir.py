@@ -1,0 +1,74 @@
+"""The folder of a run: one live process at a time, and lines that survive a crash."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import child
+import pytest
+
+from primer.core.errors import RunInUseError, UserError
+from primer.core.rundir import RunDir, find_run, newest_run
+
+
+def hold(run: str, ready: str) -> None:
+    """Hold a run's folder until killed."""
+    with RunDir(Path(run)).locked():
+        Path(ready).touch()
+        time.sleep(child.PATIENCE)
+
+
+def test_a_live_process_keeps_others_out_and_a_dead_one_does_not(tmp_path: Path) -> None:
+    run, ready = tmp_path / "run", tmp_path / "ready"
+    process = child.FORKS.Process(target=hold, args=(str(run), str(ready)))
+    process.start()
+    while not ready.exists():
+        assert process.is_alive()
+        time.sleep(0.005)
+    with pytest.raises(RunInUseError, match=f"in use by process {process.pid}.*another --run"), RunDir(run).locked():
+        pass
+    process.kill()  # SIGKILL: it cannot let go by itself
+    process.join()
+    with RunDir(run).locked():
+        assert (run / ".lock").read_text() == str(os.getpid())
+
+
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"), RunDir(tmp_path / "file").locked():
+        pass
+
+
+def test_metrics_leave_out_a_line_cut_short(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    for step in (1, 2, 3):
+        run.log({"step": step, "loss": 1 / step})
+    with run.metrics_file.open("a") as file:
+        file.write('{"step": 4, "lo')
+    assert [row["step"] for row in run.metrics()] == [1, 2, 3]
+
+
+def test_rewinding_keeps_the_lines_up_to_a_step(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    for step in (1, 2, 2, 3, 4):
+        run.log({"step": step})
+    run.rewind_metrics(2)
+    run.log({"step": 3})
+    lines = run.metrics_file.read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 2, 3]
+
+
+def test_finding_a_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run under"):
+        newest_run(tmp_path)
+    for age, name in enumerate(("new", "old")):
+        (tmp_path / name).mkdir()
+        RunDir(tmp_path / name).write_config({"name": name})
+        os.utime(tmp_path / name / "config.json", (1000 - age, 1000 - age))
+    assert newest_run(tmp_path).read_config() == {"name": "new"}
+    assert find_run(tmp_path / "old").path == tmp_path / "old"
+    with pytest.raises(UserError, match="does not exist"):
+        find_run(tmp_path / "none")
+    with pytest.raises(UserError, match="holds no run"):
+        RunDir(tmp_path).read_config()

@@ -1,0 +1,53 @@
+"""A bar in a terminal, plain lines elsewhere, silence on other ranks."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from primer.train.display import Display, memory_used
+
+METRICS = {"loss": 1.23456, "tokens_per_second": 2000.0, "step_seconds": 0.5}
+
+
+def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display(10, silent=False, flops_per_token=1e6, peak=1e10) as display:
+        display.update(1, METRICS)  # too soon after the start
+        display.printed -= 60
+        display.update(4, METRICS)
+        display.update(5, METRICS)  # too soon after the last
+        display.update(10, METRICS)  # the last step always
+        display.print("hello")
+    assert capsys.readouterr().out.splitlines() == [
+        "step 4/10 · loss 1.2346 · 2,000 tokens/s · MFU 20% · 3 s left",
+        "step 10/10 · loss 1.2346 · 2,000 tokens/s · MFU 20% · 0 s left",
+        "hello",
+    ]
+
+
+def test_no_mfu_where_the_peak_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display(1, silent=False, flops_per_token=1e6, peak=None) as display:
+        display.update(1, METRICS)
+    assert "MFU" not in capsys.readouterr().out
+
+
+def test_other_ranks_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display(1, silent=True, flops_per_token=1e6, peak=None) as display:
+        display.update(1, METRICS)
+        display.print("hello")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=120, highlight=False)
+    monkeypatch.setattr("primer.train.display.Console", lambda **_: terminal)
+    with Display(10, silent=False, flops_per_token=1e6, peak=1e10) as display:
+        display.update(5, METRICS)
+        display.print("hello")
+    shown = screen.getvalue()
+    assert all(word in shown for word in ("5/10", "loss 1.2346", "MFU 20%", "hello"))
+
+
+def test_memory_is_a_plausible_number() -> None:
+    assert 2**24 < memory_used() < 2**44

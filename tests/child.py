@@ -14,7 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["primer.presets", "primer.engine.sample", "matplotlib.backends.backend_agg"])
+FORKS.set_forkserver_preload(
+    [
+        "primer.presets",
+        "primer.engine.sample",
+        "tyro",
+        "torch._dynamo",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+    ]
+)  # torch._dynamo (2 s) is what torch.optim.Optimizer imports when the first one is made
 PATIENCE = 120.0  # seconds, on a busy machine; nothing here takes more than a few
 
 

@@ -1,5 +1,6 @@
 """A text and its shards, made once a session. Its being here also puts `tiny` and `child` on the import path."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,14 @@ def shards_folder(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     corpus = open_corpus(CorpusConfig(data=str(text_file)))
     prepare(corpus, train_tokenizer(corpus.documents("train"), 0, "char"), folder, workers=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hundred short documents, for packed rows."""
+    path = tmp_path_factory.mktemp("documents")
+    texts = [" ".join(tiny.words(8, seed).split()[: 1 + seed % 5]) for seed in range(200)]
+    (path / "text.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    corpus = open_corpus(CorpusConfig(data=str(path / "text.jsonl")))
+    prepare(corpus, train_tokenizer(texts, 0, "char"), path / "shards", workers=1)
+    return path / "shards"

@@ -8,17 +8,38 @@ from primer.train.loop import LoopConfig
 from primer.train.pretrain import PretrainConfig
 
 PRETRAIN: dict[str, PretrainConfig] = {
-    # nanoGPT's character benchmark: the same text, split and context as its CPU recipe (4 × 128, context 64).
+    # nanoGPT's character benchmark, as a race: its text, split and context, to its CPU recipe's validation loss.
     "shakespeare-char": PretrainConfig(
         run=Path("runs/shakespeare-char"),
         data="tinyshakespeare",
         kind="char",
-        depth=4,
+        depth=2,
         shape=ShapeOverrides(width=128),
         context=64,
+        ngrams=(2, 3, 4),
+        value_embeddings=False,
         batch_rows=32,
-        loop=LoopConfig(num_steps=60),
+        optim=OptimConfig(matrix_lr=0.06, ngram_lr=0.05),
+        loop=LoopConfig(num_steps=40, warmup_steps=2),
         eval_every=0,
+        save_every=0,
+        sample_every=0,
+        tensorboard=False,
+    ),
+    # Towards the validation loss of nanoGPT's A100 recipe, at its context of 256: many epochs, so regularised.
+    "shakespeare-char-quality": PretrainConfig(
+        run=Path("runs/shakespeare-char-quality"),
+        data="tinyshakespeare",
+        kind="char",
+        depth=4,
+        shape=ShapeOverrides(width=256),
+        context=256,
+        ngrams=(2, 3),
+        value_embeddings=False,
+        dropout=0.2,
+        batch_rows=16,
+        optim=OptimConfig(weight_decay=0.1),
+        loop=LoopConfig(num_steps=1500),
     ),
     # All of Shakespeare, in about five minutes on two cores.
     "shakespeare": PretrainConfig(

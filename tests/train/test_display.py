@@ -17,11 +17,11 @@ def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[st
         display.update(4, METRICS)
         display.update(5, METRICS)  # too soon after the last
         display.update(10, METRICS)  # the last step always
-        display.print("hello")
+        display.print("[/b] :smile: " + "hello" * 50)  # what a model writes is no markup, and no line is broken
     assert capsys.readouterr().out.splitlines() == [
         "step 4/10 · loss 1.2346 · 2,000 tokens/s · MFU 20% · 3 s left",
         "step 10/10 · loss 1.2346 · 2,000 tokens/s · MFU 20% · 0 s left",
-        "hello",
+        "[/b] :smile: " + "hello" * 50,
     ]
 
 

@@ -62,10 +62,12 @@ class RunDir:
         write_json(self.config_file, config)
 
     def read_config(self) -> dict[str, Any]:
-        """Read the resolved configuration. Raises UserError if this is not a run's folder."""
+        """Read the resolved configuration. Raises UserError if this is not a run's folder, or it is damaged."""
         if not self.config_file.is_file():
             raise UserError(f"{self.path} holds no run (no config.json). Give a run's folder with --run.")
         config: dict[str, Any] = read_json(self.config_file)
+        if not isinstance(config, dict):
+            raise UserError(f"{self.config_file} is damaged: it holds no options. Restore it, or start another run.")
         return config
 
     def log(self, row: dict[str, Any]) -> None:

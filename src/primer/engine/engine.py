@@ -160,8 +160,8 @@ def prepare_to_generate(model: GPT) -> GPT:
     """Make a model, in place, faster to generate with and unfit to train: same numbers, other storage.
 
     Weights are cast to the compute dtype once, not at every token. And one row against a matrix is as fast as memory
-    can be read: on a CPU in float32 the widening matrices are stored column by column, which MKL reads 1.6 times
-    as fast (all matrices of a 6 × 384 model: 1.9 against 3.1 ms, AVX2).
+    can be read: on a CPU in float32 the widening matrices are stored column by column, which MKL reads faster (a
+    token of a 6 × 384 llama: 6.4 against 8.9 ms on one AVX2 core; no difference at 16 rows).
     """
     for module in model.modules():
         if isinstance(module, Linear):

@@ -56,7 +56,8 @@ def pick(logits: Tensor, config: SamplingConfig, generators: Sequence[np.random.
     """Next ids (B,) for logits (B, V), where -inf marks what must not be chosen; one generator a row.
 
     Each row spends one uniform number u on finding the token at which the cumulative probability passes u. The usual
-    trick of one exponential number per token costs V draws a row: 1.7 ms against 0.3 ms at 16 rows of 4,096.
+    trick of one exponential number per token costs V draws a row: 1.7 ms for 16 rows of 4,096 on a CPU, where this
+    whole function takes 1.2.
     """
     if config.temperature == 0:
         return logits.argmax(dim=-1)

@@ -11,7 +11,7 @@ from primer.core.errors import ConfigError, suggest
 from primer.model.gpt import GPTConfig
 
 PLAIN: dict[str, Any] = {
-    "ngrams": (), "embedding_mix": False, "value_embeddings": False,
+    "ngrams": (), "value_embeddings": False,
     "softcap": 0.0, "zero_init": False, "window_pattern": "L",
 }  # fmt: skip
 

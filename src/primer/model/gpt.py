@@ -13,8 +13,9 @@ added to the residual stream -> norm -> head -> logits (B, T, V). What differs b
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -57,13 +58,11 @@ class GPTConfig:
     """The head is the embedding table."""
     softcap: float = 15.0
     """Squash logits smoothly into ±softcap (Gemma 2, arXiv 2408.00118); 0 leaves them alone."""
-    ngrams: tuple[int, ...] = (2, 3, 4)
+    ngrams: tuple[int, ...] = (2, 3)
     """Lengths of the n-grams ending at a token whose hashed embeddings are added to the token's own
     (Over-Tokenized Transformer, arXiv 2501.16975)."""
     ngram_buckets: int = 16_384
     """Rows of the hash table of each length; n-grams that collide share a row."""
-    embedding_mix: bool = True
-    """Mix the embedding back into the stream before each layer, with learned scalars."""
     value_embeddings: bool = True
     """In every other layer, add a second embedding of the token to the values (arXiv 2410.17897)."""
     window_pattern: str = "L"
@@ -245,18 +244,13 @@ def relu2(x: Tensor) -> Tensor:
     return F.relu(x).square()
 
 
-def gelu(x: Tensor) -> Tensor:
-    """GPT-2's tanh approximation."""
-    return F.gelu(x, approximate="tanh")
-
-
 def swiglu(x: Tensor) -> Tensor:
     """SiLU(gate) × up, both halves from one matrix (arXiv 2002.05202)."""
     gate, up = x.chunk(2, dim=-1)
     return F.silu(gate) * up
 
 
-MLPS = {"relu2": relu2, "gelu": gelu, "swiglu": swiglu}
+MLPS = dict[str, Callable[[Tensor], Tensor]](relu2=relu2, gelu=partial(F.gelu, approximate="tanh"), swiglu=swiglu)
 
 
 class Block(nn.Module):
@@ -288,7 +282,6 @@ class GPT(nn.Module):
         self.embed_norm = make_norm(config, config.width) if config.family == "primer" else nn.Identity()
         rows = len(config.ngrams) * config.ngram_buckets
         self.ngram_embed = nn.Embedding(rows, config.width) if rows else None
-        self.mix = nn.Parameter(torch.zeros(config.num_layers, 2)) if config.embedding_mix else None
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.final_norm = make_norm(config, config.width)
         self.head = Linear(config.width, config.vocab_size, bias=False)
@@ -308,8 +301,6 @@ class GPT(nn.Module):
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
             elif name.endswith(("bias", "gate.weight", "ngram_embed.weight")) or (config.zero_init and into_stream):
                 parameter.zero_()
-            elif name == "mix":  # rows (stream, embedding): the stream as it is, a touch of the embedding
-                parameter.copy_(torch.tensor([1.0, 0.1]).expand_as(parameter))
             elif not primer:  # GPT-2's rule: 0.02, and less into the stream by its 2L additions
                 parameter.normal_(std=0.02 / math.sqrt(2 * config.num_layers) if into_stream else 0.02)
             elif name.startswith("embed"):
@@ -352,10 +343,7 @@ class GPT(nn.Module):
         rotary = None
         if self.config.positions == "rope":  # (T, 1, D) spreads over the heads
             rotary = self.cos[start:end, None].to(x.dtype), self.sin[start:end, None].to(x.dtype)
-        first = x
-        for layer, block in enumerate(self.blocks):
-            if self.mix is not None:
-                x = self.mix[layer, 0].to(x.dtype) * x + self.mix[layer, 1].to(x.dtype) * first
+        for block in self.blocks:
             x = block(x, ids, rotary, cache)
         if cache is not None:
             cache.length = end
@@ -373,31 +361,23 @@ class GPT(nn.Module):
         return self.logits(self.hidden(ids, cache))
 
     def token_losses(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """-log p of each target, (B, T) in nats, 0 where the target is IGNORE.
-
-        The logits of a large vocabulary are the biggest tensor of training (8 rows × 1,024 × 50,304 floats are
-        1.6 GB), so they are made a piece at a time and made again in the backward pass.
-        """
+        """-log p of each target, (B, T) in nats, 0 where the target is IGNORE. The logits of a large vocabulary (8 rows
+        × 1,024 × 50,304 floats: 1.6 GB) are made a piece at a time, and made again in the backward pass."""
         hidden, flat = self.hidden(ids).flatten(0, 1), targets.flatten()
         rows = max(1, LOGITS_AT_ONCE // self.config.vocab_size)
         if len(flat) <= rows:
             return self.cross_entropy(hidden, flat).view_as(targets)
-        pieces = [
-            checkpoint(self.cross_entropy, h, t, use_reentrant=False)
-            for h, t in zip(hidden.split(rows), flat.split(rows), strict=True)
-        ]
-        return torch.cat(pieces).view_as(targets)
+        pairs = zip(hidden.split(rows), flat.split(rows), strict=True)
+        losses = [checkpoint(self.cross_entropy, *pair, use_reentrant=False) for pair in pairs]
+        return torch.cat(losses).view_as(targets)
 
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log p of targets (N,) under the logits of hidden (N, C)."""
         return F.cross_entropy(self.logits(hidden), targets, ignore_index=IGNORE, reduction="none")
 
     def matrices(self) -> Iterator[tuple[str, nn.Parameter, tuple[int, ...]]]:
-        """Name, weight and row split of each matrix inside the blocks.
-
-        Several maps share one weight for speed (q, k and v; gate and up), but an optimizer that looks at singular
-        values must see them one by one: `split` are the numbers of rows of each.
-        """
+        """Name, weight and row split of each matrix inside the blocks: several maps share one weight for speed (q, k
+        and v; gate and up), but an optimizer that looks at singular values must see them one by one."""
         config = self.config
         for name, parameter in self.blocks.named_parameters(prefix="blocks"):
             if parameter.ndim != 2 or "embed" in name or "gate" in name:

@@ -63,16 +63,22 @@ def save_checkpoint(run: RunDir, model: GPT, optimizer: MuonAdamW, progress: Pro
         state: dict[str, Any] = {"progress": vars(progress)}
         state["files"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
         write_json(folder / STATE_FILE, state | {"digest": digest(state)})
+    drop_old(run, keep)
+    return path
+
+
+def mark_best(run: RunDir, step: int, loss: float, keep: int) -> None:
+    """Note that the checkpoint of a step has the lowest validation loss so far; the best before may go."""
+    write_json(run.checkpoints / BEST_FILE, {"step": step, "loss": loss})
+    drop_old(run, keep)
+
+
+def drop_old(run: RunDir, keep: int) -> None:
+    """Remove all checkpoints but the newest `keep` and the best."""
     best_step, _ = read_best(run)
     for step in saved_steps(run)[:-keep]:
         if step != best_step:
             shutil.rmtree(step_folder(run, step), ignore_errors=True)
-    return path
-
-
-def mark_best(run: RunDir, step: int, loss: float) -> None:
-    """Note that the checkpoint of a step has the lowest validation loss so far."""
-    write_json(run.checkpoints / BEST_FILE, {"step": step, "loss": loss})
 
 
 def read_best(run: RunDir) -> tuple[int, float]:

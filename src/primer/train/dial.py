@@ -66,11 +66,18 @@ def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) 
     TokenizerError for what cannot work."""
     check_numbers(config)
     context = config.context or (256 if config.depth <= 6 else 1024 if config.depth <= 10 else 2048)
-    fields = {} if config.ngrams is None or config.family != "primer" else {"ngrams": config.ngrams}
-    model = shape(
-        config.family, config.depth, tokenizer.vocab_size, context, config.shape, dropout=config.dropout,
-        window_pattern=config.window_pattern, ngram_buckets=config.ngram_buckets, **fields,
-    )  # fmt: skip
+    extras = {
+        "ngrams": config.ngrams,
+        "ngram_buckets": config.ngram_buckets,
+        "value_embeddings": config.value_embeddings,
+    }
+    try:
+        model = shape(
+            config.family, config.depth, tokenizer.vocab_size, context, config.shape, dropout=config.dropout,
+            window_pattern=config.window_pattern, **(extras if config.family == "primer" else {}),
+        )  # fmt: skip
+    except ValueError as error:
+        raise ConfigError(f"no model has this shape: {error}.") from error
     with torch.device("meta"):
         skeleton = GPT(model)
     weights = sum(p.numel() for _, p, _ in skeleton.matrices()) + skeleton.head.weight.numel()
@@ -189,7 +196,8 @@ def plan_table(plan: Plan, runtime: Runtime, peak: float) -> "Table":
     table = Table(show_header=False, title="the run")
     rows = {
         "model": f"{model.family}: {model.num_layers} layers × {model.width} wide, {model.num_heads} heads "
-        f"({model.num_kv_heads} key-value), MLP {model.mlp_width}, context {model.context}, vocabulary {model.vocab_size:,}",
+        f"({model.num_kv_heads} key-value), MLP {model.mlp_width}, context {model.context}, "
+        f"vocabulary {model.vocab_size:,}",
         "parameters": f"{plan.num_parameters:,}",
         "step": f"{plan.batch_rows} rows = {plan.step_tokens:,} tokens, {plan.micro_rows} rows at once",
         "run": f"{plan.loop.num_steps:,} steps = {plan.total_tokens:,} tokens, {plan.loop.schedule}",

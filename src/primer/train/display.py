@@ -25,7 +25,7 @@ class Display:
     """A bar with loss, tokens/s, MFU and time left; silent on all ranks but the first."""
 
     def __init__(self, total: int, silent: bool, flops_per_token: float, peak: float | None) -> None:
-        self.console = Console(quiet=silent, highlight=False)
+        self.console = Console(quiet=silent, highlight=False, markup=False, emoji=False)  # a sample may say "[/b]"
         self.flops_per_token, self.peak, self.total = flops_per_token, peak, total
         columns = (
             TextColumn("step"), MofNCompleteColumn(), BarColumn(bar_width=24), TextColumn("{task.fields[line]}"),
@@ -46,7 +46,7 @@ class Display:
 
     def print(self, text: Any) -> None:
         """A line, or anything rich can draw, above the bar."""
-        self.console.print(text)
+        self.console.print(text, soft_wrap=isinstance(text, str))  # a path or command is not broken in a log
 
     def update(self, step: int, metrics: dict[str, float]) -> None:
         """Show a step."""

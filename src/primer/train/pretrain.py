@@ -6,6 +6,7 @@ deciding again.
 
 import dataclasses
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError, Interrupted, TokenizerError
-from primer.core.files import write_text
+from primer.core.files import explain_os_error, write_text
 from primer.core.rundir import RUNS, RunDir
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
 from primer.engine.engine import Engine
@@ -78,9 +79,11 @@ class PretrainConfig:
     """Positions seen at once; None: 256 up to depth 6, 1,024 up to depth 10, then 2,048."""
     window_pattern: str = "L"
     """Attention span layer by layer: L the whole context, S a quarter."""
-    ngrams: tuple[int, ...] | None = None
+    ngrams: tuple[int, ...] = (2, 3)
     """Lengths of the hashed n-gram embeddings (primer family)."""
     ngram_buckets: int = 16_384
+    value_embeddings: bool = True
+    """A second embedding of the token in the values of every other layer (primer family)."""
     dropout: float = 0.0
 
     batch_rows: int | None = None
@@ -169,7 +172,15 @@ def pretrain(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Progress:
 
 def saved_config(run: RunDir) -> PretrainConfig:
     """The options that a run was begun with, to go on with. Raises UserError if it holds no run."""
-    return replace(from_json(PretrainConfig, run.read_config()["config"]), run=run.path, resume=True)
+    return replace(from_json(PretrainConfig, read_saved(run)["config"]), run=run.path, resume=True)
+
+
+def read_saved(run: RunDir) -> dict[str, Any]:
+    """The config.json of a pretraining run. Raises UserError if it is missing, damaged or of another stage."""
+    saved = run.read_config()
+    if not {"config", "plan", "tokenizer_fingerprint"} <= saved.keys():
+        raise ConfigError(f"{run.config_file} is not of a pretraining run. Give the folder of one with --run.")
+    return saved
 
 
 def check_run(run: RunDir, resume: bool) -> None:
@@ -240,7 +251,7 @@ def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Ru
     """The plan of a new run, saved; or the saved one. Raises TokenizerError if the run had another tokenizer,
     ConfigError if its rows cannot be shared by the ranks there are now."""
     if config.resume:
-        saved = run.read_config()
+        saved = read_saved(run)
         if saved["tokenizer_fingerprint"] != data.tokenizer.fingerprint:
             raise TokenizerError(f"the tokenizer is not the one that {run.path} was trained with. Restore that one.")
         plan = from_json(Plan, saved["plan"])
@@ -310,7 +321,8 @@ class Pretraining:
             raise Interrupted(f"{error} Go on with: primer pretrain --run {self.run.path} --resume") from error
         finally:
             if self.tensorboard:
-                self.tensorboard.close()
+                with suppress(OSError):  # a full disk has been reported already, or will be by the next write
+                    self.tensorboard.close()
         if runtime.is_main:
             self.report()
         return self.progress
@@ -347,12 +359,16 @@ class Pretraining:
         self.run.log({"step": self.progress.step} | {key: round(value, 6) for key, value in metrics.items()})
         if not self.config.tensorboard:
             return
-        if self.tensorboard is None:
-            from torch.utils.tensorboard import SummaryWriter
+        folder = self.run.path / "tensorboard"
+        try:
+            if self.tensorboard is None:
+                from torch.utils.tensorboard import SummaryWriter
 
-            self.tensorboard = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=self.progress.step)
-        for key, value in metrics.items():
-            self.tensorboard.add_scalar(key, value, self.progress.step)
+                self.tensorboard = SummaryWriter(str(folder), purge_step=self.progress.step)
+            for key, value in metrics.items():
+                self.tensorboard.add_scalar(key, value, self.progress.step)
+        except OSError as error:
+            raise explain_os_error(error, folder) from error
 
     def save(self) -> None:
         """A checkpoint of this step, once."""
@@ -385,7 +401,7 @@ class Pretraining:
             f"after {step.progress.seconds:.1f} s of training"
         )
         if found.loss < read_best(self.run)[1]:
-            mark_best(self.run, step.progress.step, found.loss)
+            mark_best(self.run, step.progress.step, found.loss, self.config.keep)
 
     def sample(self, step: Step) -> None:
         """A text that the model writes now, kept in samples/."""
@@ -408,10 +424,13 @@ class Pretraining:
         plan, progress = self.plan, self.progress
         best_step, best_loss = read_best(self.run)
         facts = {
-            "model": f"{plan.model.family}, {plan.num_parameters:,} parameters, {plan.model.num_layers} layers × {plan.model.width}",
-            "text": f"{self.data.train.num_tokens:,} training tokens, {self.data.validation.num_tokens:,} validation tokens",
+            "model": f"{plan.model.family}, {plan.num_parameters:,} parameters, {plan.model.num_layers} layers × "
+            f"{plan.model.width}",
+            "text": f"{self.data.train.num_tokens:,} training tokens, {self.data.validation.num_tokens:,} validation "
+            "tokens",
             "trained on": f"{progress.tokens:,} tokens in {progress.step:,} steps",
-            "training time": f"{progress.seconds:,.1f} s, {progress.tokens / max(progress.seconds, 1e-9):,.0f} tokens/s",
+            "training time": f"{progress.seconds:,.1f} s, {progress.tokens / max(progress.seconds, 1e-9):,.0f} "
+            "tokens/s",
             "device": self.runtime.describe(),
             "peak memory": f"{memory_used() / 2**30:.2f} GiB",
             "best validation loss": f"{best_loss:.4f} after step {best_step:,}",

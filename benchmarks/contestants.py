@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from common import synchronize
@@ -50,6 +50,8 @@ class Setting:
     micro_rows: int | None = None
     """Rows of one forward pass; None: Primer's own choice, and for the others the whole batch."""
     device: str = "cpu"
+    threads: int = 0
+    """Primer's; 0: all cores, as the others have."""
     dtype: Dtype = "auto"
     """Primer's; the others compute in what they choose, or are forced to."""
     num_batches: int = 4
@@ -59,6 +61,10 @@ class Setting:
     def step_tokens(self) -> int:
         """Tokens of an optimizer step."""
         return self.batch_rows * self.context
+
+    def runtime(self) -> RuntimeConfig:
+        """Where Primer computes."""
+        return RuntimeConfig(device=self.device, dtype=self.dtype, threads=self.threads)
 
     def rows(self) -> list[Tensor]:
         """The batches, each (batch_rows, context + 1)."""
@@ -106,7 +112,7 @@ def primer_trainer(setting: Setting, family: str, compiled: bool, window_pattern
     config = shape(
         family, setting.num_layers, setting.vocab_size, setting.context, overrides, window_pattern=window_pattern
     )
-    with start_runtime(RuntimeConfig(device=setting.device, dtype=setting.dtype)) as runtime:
+    with start_runtime(setting.runtime()) as runtime:
         torch.manual_seed(1)
         model = GPT(config).to(runtime.device)
         model.compute_dtype = runtime.dtype
@@ -141,7 +147,8 @@ def nanogpt_trainer(checkout: Path, setting: Setting, compiled: bool) -> Trainer
 
     def loss_of(x: Tensor, y: Tensor) -> Tensor:
         with context():
-            return forward(x, y)[1]
+            _, loss = forward(x, y)
+            return cast(Tensor, loss)
 
     def update() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -187,10 +194,9 @@ def rival_steps(
 ) -> Callable[[int], list[StepDone]]:
     """The step that nanoGPT and nanochat share: mean loss of each micro-batch, accumulated, then an update."""
     device = torch.device(setting.device)
-    steps = cycle([
-        [(rows[:, :-1].contiguous(), rows[:, 1:].contiguous()) for rows in batch.split(setting.micro_rows or len(batch))]
-        for batch in (rows.to(device) for rows in setting.rows())
-    ])  # fmt: skip
+    batches = [rows.to(device).split(setting.micro_rows or len(rows)) for rows in setting.rows()]
+    shifted = [[(piece[:, :-1].contiguous(), piece[:, 1:].contiguous()) for piece in pieces] for pieces in batches]
+    steps = cycle(shifted)
 
     def take(num_steps: int) -> list[StepDone]:
         done = []

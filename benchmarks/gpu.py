@@ -167,7 +167,8 @@ def main(arguments: list[str] | None = None) -> None:
     options, extra = parser.parse_known_args(arguments)  # what is left goes to `primer pretrain`
 
     base = TOY if options.toy else GPU
-    scale = Scale(*(replace(s, device=options.device) for s in (base.checks, base.gpt2, base.depth12)), base.run_depth)
+    checks, gpt2, depth12 = (replace(s, device=options.device) for s in (base.checks, base.gpt2, base.depth12))
+    scale = Scale(checks, gpt2, depth12, base.run_depth)
     parts = options.parts or ["checks", "timings"] + ["run"] * bool(options.data)
     facts: dict[str, object] = {"device": options.device}
     if options.device.startswith("cuda"):

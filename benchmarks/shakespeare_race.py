@@ -43,7 +43,7 @@ NANOGPT_RECIPE = (
     "train.py config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 --log_interval=1 "
     "--block_size=64 --batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 --max_iters=2000 --lr_decay_iters=2000 "
     "--dropout=0.0"
-).split()
+)
 # nanoGPT's own prepare.py reads this file beside it, and imports `requests` only to download it.
 NO_REQUESTS = "import sys, types, runpy; sys.modules['requests'] = types.ModuleType('requests'); "
 
@@ -88,7 +88,7 @@ def run_nanogpt(checkout: Path, text: Path) -> Finish:
         shutil.copyfile(text, copy / "data/shakespeare_char/input.txt")
         prepare = "runpy.run_path('data/shakespeare_char/prepare.py', run_name='__main__')"
         timed([sys.executable, "-c", NO_REQUESTS + prepare], copy)
-        process_seconds, log = timed([sys.executable, "-u", *NANOGPT_RECIPE], copy)
+        process_seconds, log = timed([sys.executable, "-u", *NANOGPT_RECIPE.split()], copy)
         loss = nanogpt_loss(copy)
     return Finish("nanoGPT", loss, *read_log(log), process_seconds)
 
@@ -116,7 +116,7 @@ def read_log(log: str) -> tuple[float, float]:
     milliseconds = {int(i): float(t) for i, t in re.findall(r"^iter (\d+): .*?time ([\d.]+)ms", log, re.M)}
     estimates = re.findall(r"^step (\d+): .*val loss ([\d.]+)", log, re.M)
     evaluated = {int(step) for step, _ in estimates}
-    median = statistics.median(milliseconds.values())
+    median = statistics.median(t for i, t in milliseconds.items() if i not in evaluated)
     last, loss = estimates[-1]
     times = [median if i in evaluated else t for i, t in milliseconds.items() if i < int(last)]
     return float(loss), sum(times) / 1000

@@ -4,9 +4,9 @@
     python benchmarks/training_throughput.py --nanogpt ~/nanoGPT --nanochat ~/nanochat
 
 6 layers × 384 wide, vocabulary 4,096, context 256, batch 16, whole optimizer steps on the same random ids. On a CPU
-nanoGPT and nanochat compute in float32; nanochat can be forced to bfloat16, which is tried where the processor
-has the instructions (without them a bfloat16 product takes a hundred times as long). Contestants alternate in rounds, and
-the median step counts. "Peak" is the machine's own large matrix product in the dtype used, measured between the
+nanoGPT and nanochat compute in float32; nanochat can be forced to bfloat16, which is tried where the processor has
+the instructions (without them a bfloat16 product takes a hundred times as long). Contestants alternate in rounds,
+and the median step counts. "Peak" is the machine's own large matrix product in the dtype used, measured between the
 rounds; the share of it is 6 FLOPs a weight and token, and attention's, over that.
 """
 
@@ -121,9 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(usable_cores())  # those of the contestants, for the peak
     setting = Setting(**{name: options[name] for name in Setting.__dataclass_fields__ if name in options})
     fast_bf16 = not cpu_flags().isdisjoint(BF16_CPU_FLAGS)
-    builders = contestants(
-        setting, options["nanogpt"], options["nanochat"], not options["no_compile"], fast_bf16
-    )
+    builders = contestants(setting, options["nanogpt"], options["nanochat"], not options["no_compile"], fast_bf16)
     with open_sides(builders, options["warmup"]) as sides:
         peaks = Peaks({side.dtype for side in sides})
         seconds = race(sides, options["rounds"], options["steps"], peaks.measure)

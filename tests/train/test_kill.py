@@ -76,7 +76,7 @@ def test_sigkill_at_random_moments(shards_folder: Path, unbroken: Path, tmp_path
         target = min(11, len(losses(run)) + rng.randint(1, 4))
         command.wait_until(partial(reached, run, target))
         command.send(signal.SIGKILL)
-        assert command.wait()[0] == -signal.SIGKILL
+        assert command.wait()[0] in (-signal.SIGKILL, 0)  # 0: it was quicker
     code, said = primer(again(shards_folder, run), tmp_path / "said")
     assert code == 0, said
     assert_same_end(run, unbroken)

@@ -110,9 +110,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nanogpt", type=Path, help="a checkout of nanoGPT")
     parser.add_argument("--nanochat", type=Path, help="a checkout of nanochat")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2, help="of each contestant in a round")
-    parser.add_argument("--warmup", type=int, default=2, help="steps before the first round")
+    parser.add_argument("--warmup", type=int, default=1, help="steps before the first round")
     parser.add_argument("--no-compile", action="store_true", help="leave out what is compiled by choice")
     for name in ("num_layers", "num_heads", "width", "vocab_size", "context", "batch_rows"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Setting, name))

@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 
 from primer.text.corpus import CorpusConfig, open_corpus
 from primer.text.prepare import prepare
 from primer.text.tokenizer import train_tokenizer
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Models this small are slower on two threads, above all where other tests run beside them."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A checkpoint comes back to the last bit, or says what is wrong; rubbish is never loaded."""
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from primer.core.errors import CheckpointError
 from primer.core.rundir import RunDir
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
-from primer.model.weights import load_model
+from primer.model.weights import find_weights, load_model
 from primer.train.checkpoint import (
     BEST_FILE,
     Progress,
@@ -44,13 +45,19 @@ def trained(steps: int, seed: int = 0, family: str = "primer") -> tuple[GPT, Muo
     return model, optimizer
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> RunDir:
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with checkpoints of the steps 2, 4 and 6."""
-    folder = RunDir(tmp_path / "run")
+    folder = RunDir(tmp_path_factory.mktemp("sound"))
     for step in (2, 4, 6):
         save_checkpoint(folder, *trained(step), Progress(step, tokens=10 * step), keep=9)
-    return folder
+    return folder.path
+
+
+@pytest.fixture
+def run(sound: Path, tmp_path: Path) -> RunDir:
+    """A copy of it, to be damaged."""
+    return RunDir(Path(shutil.copytree(sound, tmp_path / "run")))
 
 
 def flip(path: Path, place: float) -> None:
@@ -179,11 +186,24 @@ def test_the_state_of_another_optimizer(run: RunDir) -> None:
         load_checkpoint(step_folder(run, 6), model, build_optimizer(model, OptimConfig(optimizer="adamw")))
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("damage", [cut, empty, remove, nonsense])
 def test_a_model_folder_without_a_sound_config(run: RunDir, damage: Callable[[Path], None]) -> None:
     damage(step_folder(run, 2) / "model.json")
     with pytest.raises(CheckpointError):
         load_model(step_folder(run, 2))
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("file", ["model.json", "model.safetensors"])
+def test_damaged_weights_are_not_used(run: RunDir, file: str, damage: Callable[[Path], None]) -> None:
+    mark_best(run, 4, 1.0, keep=9)
+    assert find_weights(run.path) == step_folder(run, 4)
+    damage(step_folder(run, 4) / file)
+    if (step_folder(run, 4) / "model.safetensors").exists():
+        with pytest.raises(CheckpointError, match=f"{file} is not as it was written"):
+            find_weights(run.path)
+    else:
+        assert find_weights(run.path) == step_folder(run, 6)
 
 
 def test_dropping_what_comes_after_a_step(run: RunDir) -> None:

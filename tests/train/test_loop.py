@@ -104,14 +104,12 @@ def test_micro_batches_with_unequal_masks_are_one_big_batch() -> None:
 def test_threads_change_nothing_and_repeat_exactly() -> None:
     batches = [batch(2, seed, masked=0.3) for seed in range(5)]
     finals = []
-    for threads in (1, 2, 2, 2):
+    for threads in (1, 2, 2):
         model = tiny.model()
         run(model, Text(*batches), runtime=dataclasses.replace(tiny.CPU, threads=threads))
         finals.append(tiny.weights(model))
-    torch.set_num_threads(1)
     assert tiny.furthest(finals[0], finals[1]) < 1e-6
     assert tiny.same(finals[1], finals[2])
-    assert tiny.same(finals[1], finals[3])
 
 
 def test_one_batch_is_learnt_by_heart() -> None:

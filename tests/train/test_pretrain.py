@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
-import torch
 
 from primer.core.errors import CheckpointError, ConfigError, CorpusError, Interrupted, TokenizerError, UserError
 from primer.core.rundir import RunDir
@@ -113,7 +112,6 @@ def test_a_resumed_run_is_the_unbroken_one(
         assert str(tmp_path / "parts") in str(error.value)
     stop_at(0)
     parts = tiny.train_run(dataclasses.replace(config, resume=True), tmp_path / "parts", runtime)
-    torch.set_num_threads(1)
     assert tiny.same(whole, parts)
     assert metrics(tmp_path / "whole") == metrics(tmp_path / "parts")
     assert read_best(RunDir(tmp_path / "whole")) == read_best(RunDir(tmp_path / "parts"))

@@ -34,7 +34,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> GPT:
 def find_weights(run: Path, step: int | None = None) -> Path:
     """The model folder of a run: of a step, or the best, or, before a first evaluation, the newest.
 
-    Raises CheckpointError if there is none, or if its weights are not as they were written.
+    Raises CheckpointError if there is none, or if its files are not as they were written.
     """
     folders = {
         int(match[1]): path
@@ -51,9 +51,10 @@ def find_weights(run: Path, step: int | None = None) -> Path:
         raise CheckpointError(f"{run} has no checkpoint of step {step}; it has {', '.join(map(str, sorted(folders)))}.")
     folder = folders[step]
     state = folder / "state.json"
-    expected = read_json(state).get("files", {}).get(WEIGHTS_FILE) if state.is_file() else None
-    if expected and sha256(folder / WEIGHTS_FILE) != expected:
-        raise CheckpointError(f"{folder} is damaged: {WEIGHTS_FILE} is not as it was written. Use another --step.")
+    expected = read_json(state).get("files", {}) if state.is_file() else {}
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        if name in expected and (not (folder / name).is_file() or sha256(folder / name) != expected[name]):
+            raise CheckpointError(f"{folder} is damaged: {name} is not as it was written. Use another --step.")
     return folder
 
 

@@ -167,7 +167,7 @@ def best_fit(pieces: Sequence[Piece], capacity: int) -> list[list[Piece]]:
     """Pack (start, length) pieces into rows of exactly `capacity` tokens; what cannot fill a last row is left out.
 
     >>> best_fit([(0, 3), (3, 6), (9, 2), (11, 4)], capacity=5)
-    [[(11, 4), (9, 1)], [(3, 5)]]
+    [[(3, 5)], [(11, 4), (8, 1)], [(0, 3), (9, 2)]]
     """
     rows: list[list[Piece]] = []
     whole: list[Piece] = []

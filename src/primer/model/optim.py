@@ -74,6 +74,7 @@ def build_optimizer(model: GPT, config: OptimConfig) -> "MuonAdamW":
     groups = [{
         "kind": "muon", "params": [p for _, p, _ in matrices], "splits": [split for *_, split in matrices],
         "lr": config.matrix_lr, "weight_decay": config.weight_decay,
+        "dtype": torch.bfloat16 if model.compute_dtype == torch.bfloat16 else torch.float32,
     }]  # fmt: skip
     if not primer:
         groups.append({"params": list(named.values()), "lr": config.adamw_lr})
@@ -92,29 +93,46 @@ def build_optimizer(model: GPT, config: OptimConfig) -> "MuonAdamW":
     return MuonAdamW(groups)
 
 
-def orthogonalize(matrices: Tensor, coefficients: Coefficients = POLAR_EXPRESS) -> Tensor:
-    """The nearest semi-orthogonal matrix of each of (N, rows, columns), by matrix products alone.
-
-    On a GPU the products run in bfloat16, which the iteration forgives; on a CPU in float32.
-    """
-    X = matrices.bfloat16() if matrices.is_cuda else matrices
+def orthogonalize(
+    matrices: Tensor, coefficients: Coefficients = POLAR_EXPRESS, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """The nearest semi-orthogonal matrix of each of (N, rows, columns), by matrix products alone, in `dtype`
+    (bfloat16 is precise enough, where the hardware has it)."""
+    X = matrices.to(dtype)
     tall = X.size(-2) > X.size(-1)
     if tall:
         X = X.mT  # the products below are of size rows × rows: keep that the short side
     safety = 1.02 if coefficients == POLAR_EXPRESS else 1.0
     X = X / (X.norm(dim=(-2, -1), keepdim=True) * safety + 1e-7)
-    for a, b, c in coefficients:
-        A = X @ X.mT
-        B = torch.baddbmm(A, A, A, beta=b, alpha=c)
-        X = torch.baddbmm(X, B, X, beta=a)
+    if X.size(-1) >= 2 * X.size(-2) and dtype == torch.float32:
+        X = gram_polynomials(X @ X.mT, coefficients) @ X
+    else:
+        for a, b, c in coefficients:
+            A = X @ X.mT
+            B = torch.baddbmm(A, A, A, beta=b, alpha=c)
+            X = torch.baddbmm(X, B, X, beta=a)
     return (X.mT if tall else X).to(matrices.dtype)
+
+
+def gram_polynomials(A: Tensor, coefficients: Coefficients) -> Tensor:
+    """The product of all the polynomials, from A = X Xᵀ (N, short, short) alone: the long side enters only before and
+    after, which saves 40 % of the work on matrices 4 times as long as short. Float32 only, since A squares what it
+    is made of."""
+    product: Tensor | None = None
+    for a, b, c in coefficients:
+        P = torch.baddbmm(A, A, A, beta=b, alpha=c)
+        P.diagonal(dim1=-2, dim2=-1).add_(a)
+        product = P if product is None else P @ product
+        A = P @ A @ P
+    assert product is not None, "at least one polynomial"
+    return product
 
 
 class MuonAdamW(torch.optim.Optimizer):
     """One optimizer, two kinds of parameter group.
 
     kind="muon":  params (2-D), splits (rows of each map inside a weight), lr, momentum, weight_decay, variance
-                  (NorMuon's row normalisation, arXiv 2510.05491), beta2 (its average), coefficients.
+                  (NorMuon's row normalisation, arXiv 2510.05491), beta2 (its average), coefficients, dtype.
     kind="adamw": params, lr, betas, eps, weight_decay.
 
     Weight decay is decoupled and scaled by the learning rate; Muon's is cautious: it acts only where it and the
@@ -126,7 +144,7 @@ class MuonAdamW(torch.optim.Optimizer):
             "kind": "adamw", "lr": 1e-3, "weight_decay": 0.0,
             "betas": (0.9, 0.95), "eps": 1e-10,
             "momentum": 0.95, "beta2": 0.95, "variance": True, "cautious": True, "coefficients": POLAR_EXPRESS,
-            "splits": None,
+            "splits": None, "dtype": torch.float32,
         }  # fmt: skip
         super().__init__(groups, defaults)
         for group in self.param_groups:
@@ -180,7 +198,7 @@ class MuonAdamW(torch.optim.Optimizer):
                 by_shape.setdefault(piece[0].shape, []).append(piece)
         for shape, pieces_of_shape in by_shape.items():
             weights, grads, variances = map(list, zip(*pieces_of_shape, strict=True))
-            step = orthogonalize(torch.stack(grads), group["coefficients"])
+            step = orthogonalize(torch.stack(grads), group["coefficients"], group["dtype"])
             if group["variance"]:
                 step = normalize_rows(step, variances, group["beta2"])
             step = step * (group["lr"] * math.sqrt(max(1.0, shape[0] / shape[1])))

@@ -47,9 +47,13 @@ PRETRAIN: dict[str, PretrainConfig] = {
         data="shakespeare",
         vocab_size=4096,
         depth=4,
+        shape=ShapeOverrides(width=192),
         context=256,
+        ngrams=(2,),
         batch_rows=16,
-        loop=LoopConfig(num_steps=500),
+        optim=OptimConfig(matrix_lr=0.03),
+        loop=LoopConfig(num_steps=320),
+        eval_every=80,
     ),
     # nanoGPT's reproduction of GPT-2 (124M): about half a million tokens a step, 600,000 steps, AdamW, cosine.
     "gpt2-124m": PretrainConfig(

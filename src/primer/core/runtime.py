@@ -190,13 +190,14 @@ def keep_freed_memory() -> None:
     this a training step on a CPU takes 1.4 times as long, and elementwise operations up to 9 times. Elsewhere than on
     glibc it does nothing.
     """
-    mmap_threshold, trim_threshold = -3, -1  # <malloc.h>
+    mmap_threshold, trim_threshold, arena_max = -3, -1, -8  # <malloc.h>
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return
     mallopt(mmap_threshold, 2**30)
     mallopt(trim_threshold, 2**31 - 1)
+    mallopt(arena_max, 1)  # a thread's own arena holds 64 MB at most, and dies with it
 
 
 def usable_cores() -> int:

@@ -13,8 +13,8 @@ from primer.core.runtime import (
     cpu_flags,
     keyed_rng,
     machine,
-    seed_step,
     start_runtime,
+    step_seed,
     usable_cores,
 )
 
@@ -82,13 +82,12 @@ def test_a_generator_is_its_key() -> None:
     assert isinstance(keyed_rng(0), np.random.Generator)
 
 
-def test_dropout_is_a_function_of_step_and_rank() -> None:
-    def draw(step: int, rank: int) -> float:
-        seed_step(5, step, rank)
-        return float(torch.rand(()))
-
-    assert draw(3, 0) == draw(3, 0)
-    assert len({draw(3, 0), draw(4, 0), draw(3, 1)}) == 3
+def test_a_steps_seed_is_a_function_of_step_rank_and_part() -> None:
+    assert step_seed(5, 3, 0) == step_seed(5, 3, 0)
+    assert (
+        len({step_seed(5, 3, 0), step_seed(5, 4, 0), step_seed(5, 3, 1), step_seed(5, 3, 0, 1), step_seed(6, 3, 0)})
+        == 5
+    )
 
 
 def test_the_machine_in_words() -> None:

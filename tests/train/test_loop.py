@@ -101,11 +101,12 @@ def test_micro_batches_with_unequal_masks_are_one_big_batch() -> None:
         assert metrics["twos"] == 2.0  # what a stage logs is a sum over targets, too
 
 
-def test_threads_change_nothing_and_repeat_exactly() -> None:
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_threads_change_nothing_and_repeat_exactly(dropout: float) -> None:
     batches = [batch(2, seed, masked=0.3) for seed in range(5)]
     finals = []
     for threads in (1, 2, 2):
-        model = tiny.model()
+        model = tiny.model(dropout=dropout)
         run(model, Text(*batches), runtime=dataclasses.replace(tiny.CPU, threads=threads))
         finals.append(tiny.weights(model))
     assert tiny.furthest(finals[0], finals[1]) < 1e-6

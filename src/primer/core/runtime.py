@@ -215,10 +215,10 @@ def keyed_rng(*key: int | str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(words))
 
 
-def seed_step(seed: int, step: int, rank: int) -> None:
-    """Seed what draws from PyTorch's global generators (dropout) as a function of the step, so that a resumed run
-    draws what an unbroken one does."""
-    torch.manual_seed(int(keyed_rng(seed, step, rank, "torch").integers(2**62)))
+def step_seed(seed: int, step: int, rank: int, part: int = 0) -> int:
+    """The seed of what is drawn in one step (dropout) by one rank and micro-batch, so that a resumed run draws what
+    an unbroken one does."""
+    return int(keyed_rng(seed, step, rank, part, "torch").integers(2**62))
 
 
 def machine() -> str:

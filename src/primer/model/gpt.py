@@ -23,6 +23,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from primer.model.dropout import Dropout
+
 IGNORE = -1  # a target that is not trained on
 LOGITS_AT_ONCE = 2**24  # numbers in one piece of the logits: 64 MB in float32
 GATE_CHANNELS = 24  # the value gates read only the first channels of the stream
@@ -68,6 +70,7 @@ class GPTConfig:
     window_pattern: str = "L"
     """Attention span layer by layer, repeated: L sees the whole context, S a quarter of it. The last is L."""
     dropout: float = 0.0
+    """Of the embeddings and of what each block adds; attention weights keep theirs (the kernels are for that)."""
     zero_init: bool = True
     """Projections into the stream start at zero, so that every block starts as the identity."""
 
@@ -213,16 +216,15 @@ class Attention(nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of S."""
         T, S, window = q.size(2), k.size(2), self.config.window(self.layer)
-        dropout = self.config.dropout if self.training else 0.0
         grouped = self.config.num_kv_heads != self.config.num_heads
         if T == 1:  # one new token sees the end of the cache: no mask
             k, v = k[:, :, -window:], v[:, :, -window:]
             return F.scaled_dot_product_attention(q, k, v, enable_gqa=grouped)
         if T == S and window >= S:
-            return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout, enable_gqa=grouped)
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
         distance = torch.arange(S - T, S, device=q.device)[:, None] - torch.arange(S, device=q.device)  # (T, S)
         mask = (distance >= 0) & (distance < window)
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, enable_gqa=grouped)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
 
 
 class MLP(nn.Module):
@@ -262,7 +264,7 @@ class Block(nn.Module):
         self.attention = Attention(config, layer)
         self.mlp_norm = make_norm(config, config.width)
         self.mlp = MLP(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, cache))
@@ -287,7 +289,7 @@ class GPT(nn.Module):
         self.head = Linear(config.width, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.embed.weight
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.cos, self.sin = (nn.Buffer(table, persistent=False) for table in rotary_tables(config))
         self.init_weights()
 

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from primer.core.errors import ConfigError, Interrupted, TrainingError
-from primer.core.runtime import Runtime, seed_step
+from primer.core.runtime import Runtime, step_seed
+from primer.model.dropout import seed_dropout
 from primer.model.gpt import GPT
 from primer.model.optim import SCHEDULES, MuonAdamW, muon_momentum
 from primer.train.batches import Batch
@@ -104,8 +105,7 @@ def train(
                 step, config.num_steps, config.warmup_steps, config.decay, config.final_lr
             )
             set_rates(optimizer, factor, step)
-            seed_step(config.seed, step, runtime.rank)
-            metrics = gradients.compute(batches, progress.loss_scale)
+            metrics = gradients.compute(batches, progress.loss_scale, config.seed, step)
             if step + 1 < config.num_steps:
                 batches = stage.batches(step + 1)  # read while a GPU still computes
             norm = clip(model, config.clip)
@@ -149,23 +149,24 @@ class Gradients:
     def __init__(self, stage: Stage, model: GPT, runtime: Runtime, compiled: bool) -> None:
         self.stage, self.model, self.runtime = stage, model, runtime
         self.params = [p for p in model.parameters() if p.requires_grad]
-        # Dropout draws from one global generator, which threads would race for.
-        parallel = runtime.device.type == "cpu" and not compiled and model.config.dropout == 0
-        self.workers = runtime.threads if parallel else 1
+        self.own_generators = runtime.device.type == "cpu" and not compiled
+        self.workers = runtime.threads if self.own_generators else 1
         self.pool = ThreadPoolExecutor(self.workers) if self.workers > 1 else None
         self.num_tokens = 0
 
-    def compute(self, batches: list[Batch], loss_scale: float) -> dict[str, float]:
-        """Fill every parameter's grad with the gradient of the mean loss; return the mean and what the stage logs."""
+    def compute(self, batches: list[Batch], loss_scale: float, seed: int = 0, step: int = 0) -> dict[str, float]:
+        """Fill every parameter's grad with the gradient of the mean loss; return the mean and what the stage logs.
+
+        Dropout is drawn anew for each micro-batch from (seed, step, rank, its number), whoever computes it.
+        """
         counts = [sum(b.num_targets for b in batches), sum(b.inputs.numel() for b in batches)]
         num_targets, self.num_tokens = map(int, self.runtime.sum_numbers([float(n) for n in counts]))
         if not num_targets:
             raise TrainingError("a step without a single target to learn from. Check the masks of the data.")
         scale = loss_scale if self.runtime.dtype == torch.float16 else 1.0
-        if self.pool is not None and len(batches) > 1:
-            results = self.in_threads(batches, scale / num_targets)
-        else:
-            results = self.in_turn(batches, scale / num_targets)
+        seeded = [(batch, step_seed(seed, step, self.runtime.rank, i)) for i, batch in enumerate(batches)]
+        compute = self.in_threads if self.pool is not None and len(batches) > 1 else self.in_turn
+        results = compute(seeded, scale / num_targets)
         gradients = [p.grad for p in self.params if p.grad is not None]
         self.runtime.sum_many(gradients)
         if scale != 1.0:
@@ -175,21 +176,24 @@ class Gradients:
         totals = self.runtime.sum_numbers(list(sums.values()))
         return {key: total / num_targets for key, total in zip(sums, totals, strict=True)}
 
-    def in_turn(self, batches: list[Batch], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
+    def in_turn(self, batches: list[tuple[Batch, int]], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
         """One micro-batch after another, all threads or the GPU on each."""
         results = []
-        for batch in batches:
+        for batch, seed in batches:
+            (seed_dropout if self.own_generators else torch.manual_seed)(seed)
             loss, logs = self.stage.loss(self.model, batch.to(self.runtime.device))
             (loss * factor).backward()
             results.append((loss.detach(), logs))
         return results
 
-    def in_threads(self, batches: list[Batch], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
+    def in_threads(self, batches: list[tuple[Batch, int]], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
         """As many micro-batches at a time as there are threads."""
         assert self.pool is not None
 
-        def one(batch: Batch) -> tuple[Tensor, dict[str, float], tuple[Tensor | None, ...]]:
+        def one(seeded: tuple[Batch, int]) -> tuple[Tensor, dict[str, float], tuple[Tensor | None, ...]]:
             torch.set_num_threads(1)
+            batch, seed = seeded
+            seed_dropout(seed)
             loss, logs = self.stage.loss(self.model, batch)
             return loss.detach(), logs, torch.autograd.grad(loss * factor, self.params, allow_unused=True)
 

@@ -26,11 +26,7 @@ from primer.evaluate.report import Outcome, write_report
 from primer.model.families import ShapeOverrides
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
-from primer.text.corpus import open_corpus
-from primer.text.prepare import PrepareConfig, choose_tokenizer, prepare
-from primer.text.shards import Manifest, Shards
-from primer.text.tokenizer import Tokenizer
-from primer.train.batches import Batch, Ids, Order, make_rows, split_rows
+from primer.train.batches import Batch, Order, make_rows, split_rows
 from primer.train.checkpoint import (
     BEST_FILE,
     Progress,
@@ -41,6 +37,7 @@ from primer.train.checkpoint import (
     save_checkpoint,
     saved_steps,
 )
+from primer.train.data import Data, check_ids, load_data
 from primer.train.dial import Plan, measured_flops, plan_table, resolve
 from primer.train.display import Display, memory_used
 from primer.train.loop import Hook, LoopConfig, Step, train
@@ -135,15 +132,6 @@ class PretrainStage:
         return model.token_losses(batch.inputs, batch.targets).sum(), {}
 
 
-@dataclass(frozen=True)
-class Data:
-    """What a run reads."""
-
-    tokenizer: Tokenizer
-    train: Shards
-    validation: Shards
-
-
 def main(config: PretrainConfig) -> None:
     """Run the command. Raises Interrupted on Ctrl-C, with everything saved."""
     run = RunDir(config.run or RUNS / "base")
@@ -189,62 +177,6 @@ def check_run(run: RunDir, resume: bool) -> None:
         raise ConfigError(f"{run.path} holds a run already. Go on with --resume, or choose another --run.")
     if resume and not run.config_file.exists():
         raise ConfigError(f"{run.path} holds no run to resume. Start it without --resume.")
-
-
-def load_data(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Data:
-    """Open the shards that --data names, or make them of the text that it names; the first rank makes them."""
-    source = Path(config.data).expanduser()
-    folder = source if source.is_dir() else source.parent
-    has_shards = source.suffix == ".bin" or (source.is_dir() and any(source.glob("*.bin")))
-    if has_shards:
-        tokenizer = load_tokenizer(config.tokenizer or folder, "--tokenizer")
-    else:
-        source = run.data
-        made = Manifest.load(source) if config.resume else None
-        if runtime.is_main and not (made and made.is_complete):  # a run goes on without the text it came from
-            make_shards(config, run)
-        runtime.barrier()
-        tokenizer = Tokenizer.load(source)
-    train, validation = Shards.open(source, "train"), Shards.open(source, "validation")
-    made_with = train.manifest.tokenizer_fingerprint if train.manifest else tokenizer.fingerprint
-    if made_with != tokenizer.fingerprint:
-        raise TokenizerError(
-            f"the shards in {source} were made with another tokenizer. Give the one they were made with."
-        )
-    for shards in (train, validation):
-        check_ids(shards.read(0, min(shards.num_tokens, 1_000_000)), tokenizer)
-    return Data(tokenizer, train, validation)
-
-
-def check_ids(ids: Ids, tokenizer: Tokenizer) -> None:
-    """Raise TokenizerError for ids that the tokenizer does not have."""
-    if int(ids.max()) >= tokenizer.vocab_size:
-        raise TokenizerError(
-            f"the shards hold id {int(ids.max())}, but the tokenizer has {tokenizer.vocab_size} ids: it is not theirs. "
-            "Give the one they were made with."
-        )
-
-
-def make_shards(config: PretrainConfig, run: RunDir) -> None:
-    """Tokenize the text into the run's own data folder, or go on doing so."""
-    options = PrepareConfig(
-        data=config.data, field=config.field, broken_utf8=config.broken_utf8, out=run.data,
-        tokenizer=config.tokenizer, vocab_size=config.vocab_size, kind=config.kind,
-    )  # fmt: skip
-    corpus = open_corpus(options)
-    prepare(corpus, choose_tokenizer(options, corpus), run.data)
-
-
-def load_tokenizer(path: Path, option: str) -> Tokenizer:
-    """A tokenizer.json, or GPT-2's two files. Raises TokenizerError if there is neither."""
-    if path.is_dir() and (path / "vocab.json").is_file() and not (path / "tokenizer.json").is_file():
-        return Tokenizer.gpt2(path / "vocab.json", path / "merges.txt")
-    if path.is_dir() and not (path / "tokenizer.json").is_file():
-        raise TokenizerError(
-            f"{path} holds shards without their tokenizer. Give its tokenizer.json with {option}; for GPT-2's shards a "
-            "folder with its vocab.json and merges.txt."
-        )
-    return Tokenizer.load(path)
 
 
 def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Runtime) -> Plan:

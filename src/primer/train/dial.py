@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TOKENS_PER_WEIGHT = 12  # of the matrices and the head: nanochat's measured optimum for models of this kind
 REFERENCE_DEPTH, REFERENCE_BATCH = 12, 2**19  # the batch that suits depth 12; others follow from their tokens
 COMPILE_FLOPS = {"cpu": 1e14, "cuda": 1e15, "mps": math.inf}  # from here on a run repays half a minute
+PROCESS_BYTES = 2**29  # Python, PyTorch, and what the allocator keeps
 ACTIVATION_BYTES = {"cpu": 2**29, "mps": 2**31}  # for one micro-batch; a GPU gives half of its free memory
 
 
@@ -143,9 +144,9 @@ def batch_tokens(tokens: int) -> int:
 
 def activation_bytes(model: GPTConfig, rows: int, dtype: torch.dtype) -> int:
     """Memory that the forward pass of some rows leaves for the backward pass, about: 28 C numbers a layer and token,
-    and three times the logits held at once."""
+    and seven times the logits held at once (raw, divided, tanh, capped, log-softmax, and two gradients)."""
     numbers = rows * model.context * model.num_layers * (16 * model.width + 3 * model.mlp_width)
-    logits = 3 * min(rows * model.context * model.vocab_size, 2 * LOGITS_AT_ONCE)
+    logits = 7 * min(rows * model.context * model.vocab_size, 2 * LOGITS_AT_ONCE)
     return numbers * dtype.itemsize + logits * 4
 
 
@@ -166,12 +167,14 @@ def decide_compile(choice: str, total_flops: float, runtime: Runtime) -> bool:
 
 
 def memory_needed(plan: Plan, runtime: Runtime) -> int:
-    """Bytes of training: weights, gradients and optimizer (16 a weight), a gradient more for each thread, and the
-    activations of what is computed at once."""
+    """Bytes of training: the process itself, weights, gradients and optimizer (16 a weight), a gradient more for each
+    thread, and the activations of what is computed at once. On a GPU the process itself is not counted."""
     rows = plan.micro_rows * (runtime.threads if runtime.device.type == "cpu" else 1)
     rows = min(rows, plan.batch_rows // runtime.world_size)
-    extra = 4 * runtime.threads if runtime.device.type == "cpu" else 0
-    return plan.num_parameters * (16 + extra) + activation_bytes(plan.model, rows, runtime.dtype)
+    on_cpu = runtime.device.type == "cpu"
+    a_weight = 16 + (4 * runtime.threads if on_cpu else 0)
+    needed = plan.num_parameters * a_weight + activation_bytes(plan.model, rows, runtime.dtype)
+    return needed + (PROCESS_BYTES if on_cpu else 0)
 
 
 def measured_flops(runtime: Runtime, seconds: float = 0.2) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from primer import __version__
 from primer.core.errors import ConfigError, PrimerError, suggest
 
-# name: (module, what it does). A module has `main(config)` and names its config class in the third place.
+# name: (module, its config class, what it does). The module's `main(config)` runs the command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "prepare": ("primer.text.prepare", "PrepareConfig", "text to token shards"),
     "tokenizer": ("primer.text.tokenizer_commands", "", "train, show or eval a tokenizer"),
@@ -52,7 +52,9 @@ def dispatch(args: list[str]) -> None:
         run_subcommand(name, module.COMMANDS, rest)
         return
     default, rest = defaults(name, rest)
-    module.main(parse(getattr(module, config_name), f"primer {name}", rest, default))
+    kind = getattr(module, config_name)
+    about = (kind.__doc__ or "") + (presets_help() if name == "pretrain" else "")
+    module.main(parse(kind, f"primer {name}", rest, default, about))
 
 
 def run_subcommand(name: str, commands: dict[str, tuple[type, Callable[[Any], None]]], args: list[str]) -> None:
@@ -93,6 +95,13 @@ def defaults(name: str, args: list[str]) -> tuple[Any, list[str]]:
     return asked, []
 
 
+def presets_help() -> str:
+    """What `primer pretrain --help` says of --preset, which is read before the options that go on top of it."""
+    from primer.presets import PRETRAIN
+
+    return f" --preset NAME starts from a recipe ({', '.join(PRETRAIN)}); every option goes on top of it."
+
+
 def take_option(args: list[str], option: str) -> tuple[str | None, list[str]]:
     """The value of an option, and the arguments without it.
 
@@ -109,14 +118,12 @@ def take_option(args: list[str], option: str) -> tuple[str | None, list[str]]:
     return None, args
 
 
-def parse(kind: type, prog: str, args: list[str], default: Any) -> Any:
+def parse(kind: type, prog: str, args: list[str], default: Any, about: str | None = None) -> Any:
     """Options to a config; an unknown one ends the program with code 2 and the near names."""
     import tyro
 
-    settings = (tyro.conf.OmitArgPrefixes,)
-    if default is None:
-        return tyro.cli(kind, prog=prog, args=args, config=settings)
-    return tyro.cli(kind, prog=prog, args=args, default=default, config=settings)
+    on_top = {} if default is None else {"default": default}
+    return tyro.cli(kind, prog=prog, description=about, args=args, config=(tyro.conf.OmitArgPrefixes,), **on_top)
 
 
 def overview() -> str:

@@ -36,10 +36,10 @@ PRETRAIN: dict[str, PretrainConfig] = {
         context=256,
         ngrams=(2, 3),
         value_embeddings=False,
-        dropout=0.2,
+        dropout=0.15,
         batch_rows=16,
         optim=OptimConfig(weight_decay=0.1),
-        loop=LoopConfig(num_steps=1500),
+        loop=LoopConfig(num_steps=1000),
     ),
     # All of Shakespeare, in about five minutes on two cores.
     "shakespeare": PretrainConfig(

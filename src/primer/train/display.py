@@ -51,6 +51,8 @@ class Display:
     def update(self, step: int, metrics: dict[str, float]) -> None:
         """Show a step."""
         speed = metrics["tokens_per_second"]
+        if self.peak:  # a peak that was measured while something else ran is too low
+            self.peak = max(self.peak, speed * self.flops_per_token)
         mfu = f" · MFU {100 * speed * self.flops_per_token / self.peak:.0f}%" if self.peak else ""
         line = f"loss {metrics['loss']:.4f} · {speed:,.0f} tokens/s{mfu}"
         self.bar.update(self.task, completed=step, line=line)

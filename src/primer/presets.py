@@ -41,7 +41,7 @@ PRETRAIN: dict[str, PretrainConfig] = {
         optim=OptimConfig(weight_decay=0.1),
         loop=LoopConfig(num_steps=1000),
     ),
-    # All of Shakespeare, in about five minutes on two cores.
+    # All of Shakespeare, in five to six minutes on two cores.
     "shakespeare": PretrainConfig(
         run=Path("runs/shakespeare"),
         data="shakespeare",

@@ -138,7 +138,7 @@ def batch_tokens(tokens: int) -> int:
     >>> batch_tokens(1_300_000_000), batch_tokens(50_000_000)
     (524288, 131072)
     """
-    at_reference = TOKENS_PER_WEIGHT * (12 * 12 * 768**2 + 32768 * 768)  # tokens at depth 12
+    at_reference = TOKENS_PER_WEIGHT * (12 * REFERENCE_DEPTH * 768**2 + 32768 * 768)  # tokens at depth 12
     return int(2 ** round(math.log2(REFERENCE_BATCH * (tokens / at_reference) ** 0.383)))
 
 

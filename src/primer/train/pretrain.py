@@ -21,7 +21,7 @@ from primer.core.rundir import RUNS, RunDir
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
 from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
-from primer.evaluate.loss import Validation, evaluate_loss
+from primer.evaluate.loss import evaluate_loss
 from primer.evaluate.report import Outcome, write_report
 from primer.model.families import ShapeOverrides
 from primer.model.gpt import GPT
@@ -224,7 +224,6 @@ class Pretraining:
             plan.loop.num_steps, not runtime.is_main, plan.flops_per_token, self.peak * runtime.world_size
         )
         self.tensorboard: Any = None
-        self.validation: Validation | None = None
 
     def run_to_end(self) -> Progress:
         """The whole of it."""
@@ -318,7 +317,6 @@ class Pretraining:
             self.model, self.data.validation, self.byte_lengths, self.runtime, self.plan.model.context,
             self.config.eval_tokens,
         )  # fmt: skip
-        self.validation = found
         if not self.runtime.is_main:
             return
         self.write_metrics(

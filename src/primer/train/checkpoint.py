@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Progress:
     """Of training: without evaluation, samples and saves."""
     loss_scale: float = 2.0**14
     """Of float16 alone."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """A stage's own numbers."""
 
 
 def step_folder(run: RunDir, step: int) -> Path:

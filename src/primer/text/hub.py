@@ -36,24 +36,26 @@ def open_hub(config: CorpusConfig) -> Corpus:
 
     Raises UserError if `datasets` is not installed, CorpusError if the dataset cannot be opened.
     """
+    rows = RowFormat(config.field, config.broken_utf8)
+    parts = {part: streaming(config.data, dataset, rows) for part, dataset in open_splits(config.data).items()}
+    return Corpus(config.data, f"{config.data} {rows}", parts, config.validation_fraction)
+
+
+def open_splits(data: str) -> dict[str, Any]:
+    """The streamed splits to train on and, if the dataset has one for that, to hold out. Raises as `open_hub`."""
     try:
         import datasets
     except ImportError as error:
-        raise UserError(f"{config.data} needs the datasets package: pip install 'primer-lm[hub]'.") from error
-    name, subset, split = parse_hub_name(config.data)
+        raise UserError(f"{data} needs the datasets package: pip install 'primer-lm[hub]'.") from error
+    name, subset, split = parse_hub_name(data)
     try:
         splits: dict[str, Any] = datasets.load_dataset(name, subset, streaming=True)
     except (OSError, ValueError, RuntimeError) as error:  # not there, no network, no such subset, a script
         raise CorpusError(
-            f"{config.data} could not be opened: {error}. Check the name and the network, "
+            f"{data} could not be opened: {error}. Check the name and the network, "
             "or download the dataset and give its folder as the path."
         ) from error
-    rows = RowFormat(config.field, config.broken_utf8)
-    parts = {
-        part: streaming(config.data, splits[own], rows)
-        for part, own in choose_splits(config.data, split, splits).items()
-    }
-    return Corpus(config.data, f"{config.data} {rows}", parts, config.validation_fraction)
+    return {part: splits[own] for part, own in choose_splits(data, split, splits).items()}
 
 
 def choose_splits(data: str, wanted: str | None, splits: dict[str, Any]) -> dict[str, str]:

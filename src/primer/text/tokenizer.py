@@ -29,6 +29,7 @@ from tokenizers import AddedToken, trainers
 
 from primer.core.errors import TokenizerError
 from primer.core.files import write_json, write_text
+from primer.text.chat import CHAT_TEMPLATE, MARKS
 from primer.text.pieces import encoder_by_pieces
 from primer.text.tokenizer_format import (
     BYTE_CHARACTERS,
@@ -136,6 +137,8 @@ class Tokenizer:
             "add_prefix_space": False,
             "clean_up_tokenization_spaces": False,  # or decoding would turn " ." into "."
         }
+        if self.special_ids.keys() >= set(MARKS):
+            config["chat_template"] = CHAT_TEMPLATE
         core = build_core(self._parts)
         core.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in self.special_ids])
         write_text(folder / "tokenizer.json", core.to_str(pretty=True) + "\n")

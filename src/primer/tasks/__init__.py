@@ -1,0 +1,1 @@
+"""What a model can be taught and asked: one file a task."""

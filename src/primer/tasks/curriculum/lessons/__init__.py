@@ -1,0 +1,1 @@
+"""One file a lesson: `LESSON` in each is found by the curriculum."""

@@ -1,0 +1,130 @@
+"""Telling a story with the elements asked for: a name, a kind of animal or person, a place, a thing."""
+
+import re
+
+from primer.tasks.curriculum import words
+from primer.tasks.curriculum.checks import All, Length, Says, Test
+from primer.tasks.curriculum.curriculum import Lesson
+from primer.tasks.curriculum.draw import Draw, Phrasings, article
+from primer.tasks.curriculum.plots import PLOTS
+from primer.tasks.curriculum.story import Story, draw_character, draw_kind, draw_place
+from primer.tasks.curriculum.telling import tell
+from primer.tasks.task import Question
+from primer.text.chat import assistant, user
+
+REQUEST = Phrasings(
+    seen=(
+        "[Tell|Tell me|Please tell me|Write|Write me] a [story|short story|little story] about {about}.",
+        "[Please write|Give me|Make up|Please make up|Invent] a [story|short story|little story] about {about}.",
+        "[Can|Could|Would|Will] you [please tell me|tell me|tell us] a [story|little story|short story] about {about}?",
+        "[Can|Could|Would|Will] you [write|make up|write me] a [story|little story|short story] about {about}?",
+        "[I want|I would like|I'd like|I need|We want] a [story|short story|bedtime story] about {about}.",
+        "[I want|I would like|I'd like] to [hear|read] a [story|little story] about {about}.",
+        "[I want|I would like] you to tell me a story about {about}.",
+        "[A story|One story|A short story|Story time! A story] about {about}[, please.|.|!]",
+        "[Do you know|Have you got] a [story|good story|nice story] about {about}?",
+        "[Tell|Read] me [something|a tale|a fairy tale|a bedtime story] about {about}.",
+        "[Let's hear|Let me hear|May I have|Can I have|Can we have] a story about {about}[.|, please.]",
+        "[My child|My son|My daughter|My little sister] [wants|would like] a story about {about}.",
+        "[The story should be|It should be a story|Make it a story|Think of a story] about {about}.",
+        "[It is bedtime|I am bored|I can't sleep|It is raining]. [Tell|Please tell|Write] me a story about {about}.",
+    ),
+    unseen=(
+        "Once more, a little tale about {about}, please.",
+        "I am in the mood for a story about {about}.",
+        "How about a story about {about}?",
+        "Write down a nice little story about {about} for my son.",
+        "What story can you tell me about {about}?",
+        "We would love to hear about {about} in a story.",
+    ),
+)
+LIST_REQUEST = Phrasings(
+    seen=(
+        "[Tell me|Write|Make up|Give me] a [story|short story] with {list}.",
+        "[Tell me|Write|Make up] a [story|short story] with {list} in it.",
+        "[Use|Please use] {list} in a [story|short story].",
+        "[Can|Could] you [tell|write|make up] a story with {list}[?| in it?]",
+        "[I want|I would like|I'd like|We want] a story with {list}[.| in it.]",
+        "[Tell me|Write|Give me] a story. [It should have|Put in] {list}.",
+        "A [story|short story] with {list}[.|, please.]",
+    ),
+    unseen=(
+        "Put {list} in a story for me.",
+        "Make up something short with {list} in it.",
+        "I would like to read a story that has {list} in it.",
+        "Could there be a story with {list}?",
+    ),
+)
+MAX_STORY = 380  # characters: with the request some 200 tokens of 256
+ELEMENTS = ("name", "kind", "place", "thing")
+
+
+def request(draw: Draw, story: Story, asked: dict[str, str]) -> str:
+    """The words that ask for these elements (name, kind, place as "in the barn", thing)."""
+    name, kind, place = asked.get("name", ""), asked.get("kind", ""), asked.get("place", "")
+    who = name
+    if kind:
+        who = article(kind)
+    if name and kind:
+        who = draw.pick((f"{article(kind)} named {name}", f"{article(kind)} called {name}", f"{name} the {kind}"))
+    thing = article(asked["thing"]) if "thing" in asked else ""
+    if who and thing and draw.chance(0.4):
+        about = f"{who} {draw.pick(('with', 'who finds', 'who has', 'who wants', 'who loses', 'and'))} {thing}"
+        return draw.ask(REQUEST, about=f"{about} {place}".strip())
+    parts = [part for part in draw.shuffled((who, thing)) if part]
+    if parts and draw.chance(0.4):
+        parts += [place.split(" ", 1)[1]] if place else []
+        together = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+        return draw.ask(LIST_REQUEST, list=together)
+    if not parts:
+        return draw.ask(REQUEST, about=place.split(" ", 1)[1])
+    return draw.ask(REQUEST, about=f"{' and '.join(parts)} {place}".strip())
+
+
+def story_and_request(draw: Draw, short: bool = False) -> tuple[str, Story, tuple[str, ...]]:
+    """A request, a story that fulfils it, and the phrases that must stand in it.
+
+    What is asked for is of an open class. What the story adds by itself is of the plain lists: words that nobody could
+    guess would teach to babble.
+    """
+    wanted = draw.several(ELEMENTS, draw.pick((1, 1, 2, 2, 2, 3, 3)))
+    kind = draw_kind(draw, open_class="kind" in wanted)
+    hero = draw_character(draw, kind, open_class="name" in wanted)
+    place = draw_place(draw, open_class="place" in wanted)
+    thing = draw.thing() if "thing" in wanted else draw.of(words.THINGS)
+    helper = draw_character(draw, open_class=False)
+    story = tell(draw, draw.pick(PLOTS), hero, helper, place, thing, short)
+    while len(story.text) > MAX_STORY:
+        story = tell(draw, draw.pick(PLOTS), hero, helper, place, thing, short)
+    phrases = {"name": hero.name, "kind": hero.kind, "place": place.at, "thing": thing}
+    keys = {**phrases, "place": place.key}
+    asked = {element: phrases[element] for element in wanted}
+    return request(draw, story, asked), story, tuple(keys[element] for element in wanted)
+
+
+def ends_well(text: str) -> bool:
+    """Whether a text comes to a full stop."""
+    return re.search(r"[.!?][\"']?$", text.strip()) is not None
+
+
+def question(draw: Draw) -> Question:
+    """Tell a story with one to three elements."""
+    asked, story, needed = story_and_request(draw)
+    without = [sentence for sentence in story.sentences if needed[0] not in sentence]
+    cut = story.text[: len(story.text) * 2 // 3].rsplit(" ", 1)[0].rstrip(".,:!")
+    bad = draw.pick((cut, " ".join(without[:2]) or cut, "I do not feel like telling a story now.", story.sentences[0]))
+    return Question(
+        prompt=(user(asked),),
+        check=All((Says(needed), Length(words=(30, 150), sentences=(4, 20)), Test(ends_well))),
+        answer=(assistant(story.text),),
+        rejected=(assistant(bad),),
+        samples=5 if draw.held_out else 1,
+    )
+
+
+def text(draw: Draw) -> str:
+    """A story."""
+    return story_and_request(draw)[1].text
+
+
+LESSON = Lesson("stories", question, text)

@@ -1,14 +1,21 @@
 """The engine against the model asked naively, one whole window at a time."""
 
+import dataclasses
 import functools
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primer.engine.engine import Engine, Token, prepare_to_generate
-from primer.engine.sampling import SamplingConfig
+from primer.engine.engine import Engine, prepare_to_generate
+from primer.engine.request import Request, Token
+from primer.engine.sampling import SamplingConfig, pick, row_generator
+from primer.engine.scheduler import RIDE
+from primer.engine.windows import WORTH_SHARING
 from primer.model.families import FAMILIES, family
 from primer.model.gpt import GPT
 
@@ -17,11 +24,11 @@ GREEDY = SamplingConfig(temperature=0, max_tokens=40)
 WILD = SamplingConfig(temperature=1.0, max_tokens=40, seed=3)
 
 
-def random_model(name: str, seed: int = 0) -> GPT:
+def random_model(name: str, context: int = CONTEXT) -> GPT:
     """A small model whose every weight matters: fresh ones have projections of zero."""
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     shape = {
-        "vocab_size": 64, "context": CONTEXT, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "width": 32,
+        "vocab_size": 64, "context": context, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "width": 32,
         "head_dim": 8, "mlp_width": 48, "ngram_buckets": 128,
     }  # fmt: skip
     model = GPT(family(name, **shape)).eval()
@@ -34,15 +41,41 @@ def random_model(name: str, seed: int = 0) -> GPT:
 cached_model = functools.cache(random_model)
 
 
-def naive_greedy(model: GPT, prompt: list[int], num_tokens: int) -> list[int]:
-    """The likeliest id after the last window, again and again, with the engine's rule for a full window."""
-    window, found = prompt[-CONTEXT:], []
-    for _ in range(num_tokens):
-        window = window if len(window) <= CONTEXT else window[-CONTEXT // 2 :]
+def naive(model: GPT, request: Request) -> list[Token]:
+    """One request alone, the whole window read anew for every token, with the engine's rules."""
+    context = model.config.context
+    window, new_ids, num_sampled = list(request.prompt[-context:]), [], 0
+    generator = row_generator(request.sampling.seed, request.sample)
+    tokens: list[Token] = []
+    while True:
         with torch.no_grad():
-            found.append(int(model(torch.tensor([window]))[0, -1, :NUM_IDS].argmax()))
-        window = [*window, found[-1]]
-    return found
+            logits = model(torch.tensor([window]))[:, -1, :]
+        logits[:, NUM_IDS:] = -torch.inf
+        id = int(pick(logits, [request.sampling], [generator]))
+        new_ids.append(id)
+        num_sampled += 1
+        full, fed = num_sampled == request.sampling.max_tokens, None
+        if id in request.stop_ids:
+            fed = None if full or request.on_stop is None else request.on_stop(new_ids)
+            fed = fed.result() if isinstance(fed, Future) else fed
+            if fed is None:
+                return [*tokens, Token(0, id, "stop")]
+        added = [id, *(fed or [])]
+        new_ids += fed or []
+        tokens += [Token(0, id, forced=i > 0) for i, id in enumerate(added)]
+        if full:
+            return [*tokens[:-1], tokens[-1]._replace(finished="length")]
+        room = context - len(window)
+        if request.on_full == "stop" and len(added) > room:
+            tokens = tokens[: len(tokens) - len(added) + room + 1]
+            return [*tokens[:-1], tokens[-1]._replace(finished="length")]
+        window += added
+        if len(window) > context:
+            window = window[-context // 2 :]
+
+
+def naive_ids(model: GPT, prompt: list[int], sampling: SamplingConfig) -> list[int]:
+    return [token.id for token in naive(model, Request(prompt, sampling))]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -50,23 +83,89 @@ def naive_greedy(model: GPT, prompt: list[int], num_tokens: int) -> list[int]:
 def test_greedy_is_what_the_model_says(name: str, length: int) -> None:
     model = random_model(name)
     prompt = [(7 * i) % NUM_IDS for i in range(length)]
-    assert Engine(model, NUM_IDS).complete([prompt], GREEDY) == [naive_greedy(model, prompt, 40)]
+    for sampling in (GREEDY, WILD):
+        assert Engine(model, NUM_IDS).complete([prompt], sampling) == [naive_ids(model, prompt, sampling)]
 
 
-@settings(max_examples=15, deadline=None)
-@given(
-    st.lists(st.lists(st.integers(0, NUM_IDS - 1), min_size=1, max_size=20), min_size=1, max_size=5),
-    st.sampled_from(sorted(FAMILIES)),
-    st.sampled_from([GREEDY, WILD, SamplingConfig(temperature=0.7, top_k=5, top_p=0.9, seed=11, max_tokens=25)]),
-    st.sets(st.integers(0, NUM_IDS - 1), max_size=3),
+# --- side by side ---
+
+
+def reads_on(new_ids: Sequence[int]) -> list[int] | None:
+    """Feeds the row once or twice, as much as the id before the stop id says."""
+    if len(new_ids) > 25:
+        return None
+    return [int(id) for id in range(len(new_ids) % 14)]
+
+
+def answers_later(new_ids: Sequence[int]) -> "Future[Sequence[int] | None]":
+    future: Future[Sequence[int] | None] = Future()
+    future.set_result(reads_on(new_ids))
+    return future
+
+
+SAMPLINGS = [
+    SamplingConfig(temperature=0, max_tokens=12),
+    SamplingConfig(temperature=0, max_tokens=33),
+    SamplingConfig(temperature=1.0, seed=3, max_tokens=20),
+    SamplingConfig(temperature=0.7, top_k=5, top_p=0.9, seed=11, max_tokens=17),
+    SamplingConfig(temperature=1.3, min_p=0.05, seed=4, max_tokens=1),
+]
+PROMPTS = st.one_of(
+    st.lists(st.integers(0, NUM_IDS - 1), min_size=1, max_size=20),
+    # Two texts longer than what is worth sharing, told apart only later: prefixes are found, promised and copied.
+    st.tuples(st.integers(0, 1), st.integers(1, CONTEXT)).map(
+        lambda two: [(5 * i + two[0]) % NUM_IDS for i in range(two[1])]
+    ),
+    st.tuples(st.integers(0, 9), st.integers(CONTEXT - 4, CONTEXT)).map(
+        lambda two: [*((7 * i) % NUM_IDS for i in range(two[1] - 1)), two[0]]
+    ),
 )
-def test_cached_equals_uncached(
-    prompts: list[list[int]], name: str, sampling: SamplingConfig, stop_ids: set[int]
+REQUESTS = st.builds(
+    Request,
+    prompt=PROMPTS,
+    sampling=st.sampled_from(SAMPLINGS),
+    stop_ids=st.sets(st.integers(0, NUM_IDS - 1), max_size=9),
+    sample=st.integers(0, 3),
+    on_stop=st.sampled_from([None, None, reads_on, answers_later]),
+    on_full=st.just("slide"),
+)
+CONTEXT_STOPS = REQUESTS.filter(lambda r: len(r.prompt) <= CONTEXT).map(
+    lambda r: dataclasses.replace(r, on_full="stop")
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.sampled_from(sorted(FAMILIES)), st.integers(1, 5), st.sampled_from([3, 17, 1024]))
+def test_any_schedule_gives_each_request_what_it_gets_alone(
+    data: st.DataObject, name: str, num_slots: int, chunk_tokens: int
 ) -> None:
     model = cached_model(name)
-    cached = list(Engine(model, NUM_IDS).generate(prompts, sampling, stop_ids))
-    uncached = list(Engine(model, NUM_IDS, use_cache=False).generate(prompts, sampling, stop_ids))
-    assert cached == uncached
+    engine = Engine(model, NUM_IDS, num_slots=num_slots, chunk_tokens=chunk_tokens)
+    requests: dict[int, Request] = {}
+    tokens: dict[int, list[Token]] = {}
+    cancelled: set[int] = set()
+    for _ in range(data.draw(st.integers(1, 12))):
+        for request in data.draw(st.lists(st.one_of(REQUESTS, CONTEXT_STOPS), max_size=3)):
+            handle = engine.add(request)
+            requests[handle], tokens[handle] = request, []
+        if requests and data.draw(st.integers(0, 3)) == 0:
+            handle = data.draw(st.sampled_from(sorted(requests)))
+            if engine.cancel(handle):
+                cancelled.add(handle)
+        for _ in range(data.draw(st.integers(0, 9))):
+            collect(engine, tokens, cancelled)
+    while engine.busy:
+        collect(engine, tokens, cancelled)
+    for handle, request in requests.items():
+        expected = [token._replace(row=handle) for token in naive(model, request)]
+        found = tokens[handle]
+        assert found == expected[: len(found)] if handle in cancelled else found == expected
+
+
+def collect(engine: Engine, tokens: dict[int, list[Token]], cancelled: set[int]) -> None:
+    for token in engine.step():
+        assert token.row not in cancelled
+        tokens[token.row].append(token)
 
 
 def test_a_row_is_the_same_beside_others() -> None:
@@ -84,22 +183,55 @@ def test_samples_differ_and_seeds_decide() -> None:
     assert engine.complete([[1, 2]] * 4, SamplingConfig(temperature=1.0, max_tokens=40, seed=4)) != samples
 
 
-def test_a_prompt_is_read_once_for_all_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, shapes = random_model("llama"), []
+def listen(model: GPT, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Shapes of what the model is given to read."""
+    shapes: list[tuple[int, int]] = []
     hidden = model.hidden
-    monkeypatch.setattr(
-        model, "hidden", lambda ids, cache=None: (shapes.append(tuple(ids.shape)), hidden(ids, cache))[1]
-    )
-    Engine(model, NUM_IDS).complete([[1, 2, 3]] * 4, SamplingConfig(max_tokens=3))
-    assert shapes == [(1, 3), (4, 1), (4, 1)]
+    monkeypatch.setattr(model, "hidden", lambda ids, span=None: (shapes.append(tuple(ids.shape)), hidden(ids, span))[1])
+    return shapes
 
 
-def test_rows_leave_at_their_stop_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, widths = random_model("gpt2"), []
+def test_a_prompt_is_read_once_for_all_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model("llama", context=64)
+    prompt, alike = list(range(40)), [*range(30), 7, 7]
+    sampling = SamplingConfig(temperature=1.0, max_tokens=3)
+    expected = [naive_ids(model, prompt, sampling) for prompt in (prompt, alike)]
+    shapes = listen(model, monkeypatch)
+    completions = Engine(model, NUM_IDS).complete([prompt, prompt, prompt, alike], sampling)
+    assert completions[0] == expected[0]
+    assert sum(rows * columns for rows, columns in shapes if columns > 1) == 40  # and the rest rides along
+    assert Engine(model, NUM_IDS).complete([alike], sampling) == expected[1:]
+    assert RIDE < WORTH_SHARING
+
+
+def test_prompts_of_like_length_are_read_together_and_rows_gone_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model("gpt2")
+    shapes = listen(model, monkeypatch)
+    prompts = [[i] * n for i, n in enumerate([16, 15, 14, 13, 12])]
+    samplings = [SamplingConfig(temperature=0, max_tokens=n) for n in (1, 2, 3, 4, 4)]
+    requests = [Request(p, s, on_full="slide") for p, s in zip(prompts, samplings, strict=True)]
+    assert len(list(Engine(model, NUM_IDS).run(requests))) == 14
+    assert shapes == [(5, 16), (4, 1), (3, 1), (2, 1)]
+
+
+def test_a_long_prompt_does_not_stall_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model("primer", context=256)
+    engine = Engine(model, NUM_IDS, chunk_tokens=20)
+    first = engine.add(Request([1], GREEDY))
+    assert len(engine.step()) == 1
+    second = engine.add(Request([3] * 199, GREEDY))
+    shapes, rows = listen(model, monkeypatch), []
+    for _ in range(11):
+        rows.append([token.row for token in engine.step()])
+    assert rows[:9] == [[first]] * 9
+    assert rows[9:] == [[first, second]] * 2
+    assert max(rows * columns for rows, columns in shapes) == 20
+
+
+def test_rows_leave_at_their_stop_id() -> None:
+    model = random_model("gpt2")
     free = Engine(model, NUM_IDS).complete([[1, 2]] * 3, WILD)
     stop = next(id for id in free[0] if id not in free[1])  # ends the first row, and not the second
-    hidden = model.hidden
-    monkeypatch.setattr(model, "hidden", lambda ids, cache=None: (widths.append(len(ids)), hidden(ids, cache))[1])
     tokens = list(Engine(model, NUM_IDS).generate([[1, 2]] * 3, WILD, {stop}))
     first = [token for token in tokens if token.row == 0]
     assert first[-1] == Token(0, stop, "stop")
@@ -107,8 +239,112 @@ def test_rows_leave_at_their_stop_id(monkeypatch: pytest.MonkeyPatch) -> None:
     second = [token for token in tokens if token.row == 1]
     assert [token.id for token in second] == free[1]
     assert [token.finished for token in second] == [None] * 39 + ["length"]
-    assert len(tokens) == sum(widths) + 2  # the prefill of one row serves three; nothing is computed for rows gone
     assert Engine(model, NUM_IDS).complete([[1, 2]], WILD, {stop}) == [free[0][: free[0].index(stop)]]
+
+
+# --- tools ---
+
+
+def test_others_go_on_while_a_row_waits_for_its_tool() -> None:
+    engine, released = Engine(cached_model("llama"), NUM_IDS), Event()
+    every_id = range(NUM_IDS)
+    with ThreadPoolExecutor() as pool:
+
+        def ask(new_ids: Sequence[int]) -> "Future[Sequence[int] | None]":
+            return pool.submit(lambda: [5, 6, 7] if len(new_ids) == 1 and released.wait(20) else None)
+
+        waits = engine.add(Request([1, 2], GREEDY, every_id, on_stop=ask))
+        runs = engine.add(Request([3, 4], GREEDY))
+        tokens = [token for _ in range(40) for token in engine.step()]
+        assert [token.row for token in tokens] == [runs] * 40
+        assert engine.step() == []  # only the tool is left to wait for
+        released.set()
+        tokens = []
+        while engine.busy:
+            tokens += engine.step()
+    assert [(token.row, token.forced, token.finished) for token in tokens] == [
+        (waits, False, None), *[(waits, True, None)] * 3, (waits, False, "stop"),
+    ]  # fmt: skip
+    assert [token.id for token in tokens[1:4]] == [5, 6, 7]
+
+
+def test_a_callback_that_raises_ends_its_row_alone() -> None:
+    engine = Engine(cached_model("llama"), NUM_IDS)
+
+    def broken(new_ids: Sequence[int]) -> list[int]:
+        raise ZeroDivisionError
+
+    def later(new_ids: Sequence[int]) -> "Future[Sequence[int] | None]":
+        future: Future[Sequence[int] | None] = Future()
+        future.set_exception(ZeroDivisionError())
+        return future
+
+    for callback in (broken, later):
+        other = engine.add(Request([3, 4], SamplingConfig(temperature=0, max_tokens=3)))
+        engine.add(Request([1, 2], GREEDY, range(NUM_IDS), on_stop=callback))
+        tokens = []
+        for _ in range(6):
+            try:
+                tokens += engine.step()
+            except ZeroDivisionError:
+                tokens += [None]
+        assert tokens.count(None) == 1
+        assert {token.row for token in tokens if token} <= {other}
+        assert not engine.busy
+
+
+# --- log-probabilities ---
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5])
+def test_logprobs_are_the_models_own(temperature: float) -> None:
+    model = random_model("primer")
+    sampling = SamplingConfig(temperature=temperature, top_k=3, max_tokens=8)
+    requests = [Request([1, 2, 3], sampling, logprobs=True), Request([4], sampling)]
+    tokens = list(Engine(model, NUM_IDS).run(requests))
+    assert all(token.logprob is None for token in tokens if token.row == 1)
+    ids = [1, 2, 3] + [token.id for token in tokens if token.row == 0]
+    with torch.no_grad():
+        losses = model.token_losses(torch.tensor([ids[:-1]]), torch.tensor([ids[1:]]))[0, 2:]
+    torch.testing.assert_close(torch.tensor([-token.logprob for token in tokens if token.row == 0]), losses)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(PROMPTS, st.lists(st.integers(0, NUM_IDS - 1), min_size=1, max_size=16)), max_size=8),
+    st.sampled_from(sorted(FAMILIES)),
+    st.integers(1, 4),
+    st.sampled_from([5, 1024]),
+)
+def test_scores_are_the_models_losses(
+    pairs: list[tuple[list[int], list[int]]], name: str, num_slots: int, chunk_tokens: int
+) -> None:
+    model = cached_model(name)
+    engine = Engine(model, NUM_IDS, num_slots=num_slots, chunk_tokens=chunk_tokens)
+    scores = engine.score([prompt for prompt, _ in pairs], [targets for _, targets in pairs])
+    for (prompt, targets), score in zip(pairs, scores, strict=True):
+        ids = torch.tensor([[*prompt, *targets]])[:, -CONTEXT - 1 :]
+        with torch.no_grad():
+            logits = model(ids[:, :-1])[0, -len(targets) :]
+        logprob = logits.log_softmax(dim=-1).gather(-1, torch.tensor(targets)[:, None]).sum()
+        assert score.logprob == pytest.approx(float(logprob), rel=1e-4, abs=1e-3)
+        assert score.num_tokens == len(targets)
+        assert score.is_greedy == (logits.argmax(dim=-1).tolist() == targets)
+
+
+def test_options_share_their_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model("primer", context=64)
+    question, options = [*range(30)], [[1, 2], [3], [4, 5, 6], [7]]
+    alone = [Engine(model, NUM_IDS).score([question], [option])[0] for option in options]
+    shapes = listen(model, monkeypatch)
+    scores = Engine(model, NUM_IDS).score([question] * 4, options)
+    for score, expected in zip(scores, alone, strict=True):
+        assert score.logprob == pytest.approx(expected.logprob, abs=1e-4)
+        assert score[1:] == expected[1:]
+    assert sum(rows * columns for rows, columns in shapes) < 45
+
+
+# --- what it does not do ---
 
 
 def test_padding_and_banned_ids_are_never_sampled() -> None:
@@ -154,13 +390,44 @@ def test_prepared_models_in_bfloat16(name: str) -> None:
     assert len(Engine(model, NUM_IDS).complete([[1]], WILD)[0]) == 40
 
 
+def test_one_run_at_a_time() -> None:
+    engine = Engine(cached_model("primer"), NUM_IDS)
+    tokens = engine.generate([[1]], WILD)
+    next(tokens)
+    with pytest.raises(RuntimeError, match="other requests"):
+        engine.complete([[1]], WILD)
+    tokens.close()
+    assert not engine.busy
+    assert engine.complete([[1]], WILD)
+    assert not engine.cancel(0)
+
+
+def test_new_weights_are_not_met_by_old_keys() -> None:
+    model = random_model("llama", context=64)
+    engine, prompts = Engine(model, NUM_IDS), [list(range(40))] * 2
+    engine.complete(prompts, GREEDY)
+    with torch.no_grad():
+        model.blocks[0].attention.qkv.weight.mul_(-1)
+    assert engine.complete(prompts, GREEDY) == Engine(model, NUM_IDS).complete(prompts, GREEDY)
+
+
 def test_what_cannot_be_asked() -> None:
     model = cached_model("primer")
     engine = Engine(model, NUM_IDS)
     with pytest.raises(ValueError, match="empty prompt"):
         engine.complete([[1], []], WILD)
-    with pytest.raises(ValueError, match="ids from 0 to 60"):
-        engine.complete([[NUM_IDS]], WILD)
+    with pytest.raises(ValueError, match="ids from 0 to 60, this one 61"):
+        engine.complete([[1, NUM_IDS]], WILD)
     with pytest.raises(ValueError, match="65 ids do not fit"):
         Engine(model, 65)
+    with pytest.raises(ValueError, match="num_slots"):
+        Engine(model, NUM_IDS, num_slots=0)
+    with pytest.raises(ValueError, match="a prompt of 17 ids does not fit into a context of 16"):
+        engine.add(Request([1] * 17, on_full="stop"))
+    with pytest.raises(ValueError, match="a continuation of 17 ids"):
+        engine.score([[1]], [[1] * 17])
+    with pytest.raises(ValueError, match="empty"):
+        engine.score([[1]], [[]])
+    assert not engine.busy
     assert engine.complete([], WILD) == []
+    assert engine.score([], []) == []

@@ -18,7 +18,7 @@ LOGITS = torch.tensor(PROBABILITIES).log()
 def frequencies(config: SamplingConfig, rows: int = 20_000) -> list[float]:
     """How often each id is picked by one generator a row, each used once."""
     uniform = np.random.default_rng(0)
-    ids = pick(LOGITS.expand(rows, -1), config, [uniform] * rows)
+    ids = pick(LOGITS.expand(rows, -1), [config] * rows, [uniform] * rows)
     return (torch.bincount(ids, minlength=len(LOGITS)) / rows).tolist()
 
 
@@ -50,7 +50,7 @@ def test_frequencies(options: dict[str, float], weights: list[float]) -> None:
 
 def test_temperature_zero_takes_the_likeliest() -> None:
     logits = torch.tensor([[0.0, 3.0, 1.0], [5.0, 3.0, 1.0]])
-    assert pick(logits, SamplingConfig(temperature=0), []).tolist() == [1, 0]
+    assert pick(logits, [SamplingConfig(temperature=0)] * 2, [None] * 2).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("temperature", [1e-30, 1e-3, 1e30])
@@ -58,7 +58,7 @@ def test_temperature_zero_takes_the_likeliest() -> None:
 def test_extreme_temperatures_are_finite(temperature: float, top_k: int) -> None:
     logits = torch.tensor([[-3000.0, 3000.0, -torch.inf, 2999.0]])
     ids = [
-        pick(logits, SamplingConfig(temperature=temperature, top_k=top_k), [row_generator(0, row)]).item()
+        pick(logits, [SamplingConfig(temperature=temperature, top_k=top_k)], [row_generator(0, row)]).item()
         for row in range(50)
     ]
     assert set(ids) <= ({1} if temperature < 1 else {0, 1, 3})
@@ -83,7 +83,7 @@ def test_only_what_the_filters_leave(logits: list[float], top_p: float, min_p: f
         if mass < top_p + 1e-5 and logits[i] >= logits[ranked[0]] + math.log(max(min_p, 1e-30)) - 1e-5:
             allowed.add(logits[i])  # by value: ties may be ranked either way
         mass += p
-    id = pick(torch.tensor([logits]), config, [row_generator(seed, 0)]).item()
+    id = pick(torch.tensor([logits]), [config], [row_generator(seed, 0)]).item()
     assert logits[int(id)] in allowed
 
 
@@ -94,7 +94,7 @@ def test_the_highest_uniform_finds_a_token_that_is_possible() -> None:
 
     logits = torch.randn(64, 1000, generator=torch.Generator().manual_seed(0))
     logits[:, 500:] = -torch.inf
-    ids = pick(logits, SamplingConfig(temperature=1.0), [Highest()] * 64)  # type: ignore[list-item]
+    ids = pick(logits, [SamplingConfig(temperature=1.0)] * 64, [Highest()] * 64)  # type: ignore[list-item]
     assert ids.max() < 500
     assert ids.min() > 490
 
@@ -102,15 +102,34 @@ def test_the_highest_uniform_finds_a_token_that_is_possible() -> None:
 def test_a_row_draws_the_same_beside_others() -> None:
     logits = torch.randn(8, 50, generator=torch.Generator().manual_seed(0))
     config = SamplingConfig(temperature=1.0)
-    together = pick(logits, config, [row_generator(7, row) for row in range(8)])
-    alone = [pick(logits[row : row + 1], config, [row_generator(7, row)]).item() for row in range(8)]
+    together = pick(logits, [config] * 8, [row_generator(7, row) for row in range(8)])
+    alone = [pick(logits[row : row + 1], [config], [row_generator(7, row)]).item() for row in range(8)]
     assert together.tolist() == alone
-    assert together.tolist() != pick(logits, config, [row_generator(8, row) for row in range(8)]).tolist()
+    assert together.tolist() != pick(logits, [config] * 8, [row_generator(8, row) for row in range(8)]).tolist()
+
+
+SETTINGS = [
+    SamplingConfig(temperature=t, top_k=k, top_p=p, min_p=m)
+    for t in (0, 0.5, 1.0) for k in (0, 1, 7, 99) for p in (1.0, 0.6) for m in (0.0, 0.2)
+]  # fmt: skip
+
+
+def test_rows_of_any_settings_side_by_side() -> None:
+    """What a row draws does not depend on what the others ask for."""
+    count = len(SETTINGS)
+    logits = 2 * torch.randn(count, 50, generator=torch.Generator().manual_seed(0))
+    for seed in range(10):
+        together = pick(logits, SETTINGS, [row_generator(seed, row) for row in range(count)]).tolist()
+        rows = zip(logits, SETTINGS, range(count), strict=True)
+        assert together == [pick(row[None], [c], [row_generator(seed, n)]).item() for row, c, n in rows]
+        greedy = [id for id, c in zip(together, SETTINGS, strict=True) if c.temperature == 0 or c.top_k == 1]
+        likeliest = zip(logits.argmax(dim=-1).tolist(), SETTINGS, strict=True)
+        assert greedy == [id for id, c in likeliest if c.temperature == 0 or c.top_k == 1]
 
 
 def test_min_p_of_one_keeps_the_likeliest() -> None:
     p = torch.tensor([[0.5, 0.3, 0.2]])
-    assert filter_tail(p, SamplingConfig(min_p=1.0)).tolist() == [[0.5, 0.0, 0.0]]
+    assert filter_tail(p, [SamplingConfig(min_p=1.0)]).tolist() == [[0.5, 0.0, 0.0]]
 
 
 @pytest.mark.parametrize(

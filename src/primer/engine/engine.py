@@ -1,159 +1,288 @@
-"""Token ids in, token ids out: prompts are continued side by side, over a cache of keys and values.
+"""Token ids in, token ids out: requests join and leave a running batch at any step.
 
-The engine knows no text. Tokenizer, stop rules and display belong to those who call it.
+The engine knows no text. Tokenizer, stop rules, tools and display belong to those who call it.
 
-Legend of shapes: B rows still running, W ids in the window the model sees, C width, V vocabulary.
+Legend of shapes: B rows that run, C width, V vocabulary.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+import concurrent.futures
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from primer.engine.sampling import SamplingConfig, pick, row_generator
-from primer.model.gpt import GPT, KVCache, Linear
+from primer.engine.request import Fed, Finished, Request, Row, Score, Token
+from primer.engine.sampling import SamplingConfig, pick
+from primer.engine.scheduler import Scheduler
+from primer.model.gpt import GPT, Linear
 
-
-@dataclass(frozen=True)
-class Token:
-    """One new token of one row."""
-
-    row: int
-    """Which prompt it continues, counted from 0."""
-    id: int
-    finished: Literal["stop", "length"] | None
-    """Set on a row's last token: `id` is a stop id, or max_tokens are reached."""
-
-
-@dataclass
-class Batch:
-    """Rows with windows of one length, which run together."""
-
-    rows: list[int]
-    window: Tensor  # (B, W)
-    generators: list[np.random.Generator]
-    cache: KVCache | None = None  # of the first cache.length ids of the window
-
-    def keep(self, places: list[int]) -> None:
-        """Let go of all rows but those at these places."""
-        index = torch.tensor(places, device=self.window.device)
-        self.rows = [self.rows[i] for i in places]
-        self.generators = [self.generators[i] for i in places]
-        self.window = self.window[index]
-        if self.cache is not None:
-            self.cache.select(index)
+PATIENCE = 0.05  # seconds for which a step waits for tools when there is nothing else to do
 
 
 class Engine:
-    """Continues prompts with one model.
+    """Continues any number of requests with one model, as many at a time as there are slots.
+
+    A step reads a piece of the prompts that are waiting to be read, and writes one token for each row whose prompt
+    has been. A prompt that begins like one already read takes over its keys and values: for several samples of one
+    prompt add it several times. Rows leave when they finish, and those that wait take their slots.
+
+    A row's tokens do not depend on the others, but for the rounding of sums in another order (1e-6 of a logit in
+    float32), which matters only where two tokens are that close.
 
     Past the context: the model sees a window of at most `context` ids. A longer prompt keeps its end. When the
-    window is full, it goes on from the last half of it, read anew into an empty cache. (nanoGPT drops one id a
-    token instead, which moves every position and so makes a cache worthless.) One such step costs half a context of
-    prefill every half a context of tokens.
+    window is full, it goes on from the last half of it, read anew. (nanoGPT drops one id a token instead, which moves
+    every position and so makes a cache worthless.) That costs half a context of reading every half a context of
+    tokens. A request can choose to end there instead.
     """
 
-    def __init__(self, model: GPT, num_ids: int, banned: Iterable[int] = (), use_cache: bool = True) -> None:
+    def __init__(
+        self, model: GPT, num_ids: int, banned: Iterable[int] = (), num_slots: int = 64, chunk_tokens: int = 1024
+    ) -> None:
         """`num_ids`: the tokenizer's vocabulary. Rows of the embedding table beyond it are padding, and are never
-        sampled; nor are the `banned` ids. Without a cache every token reads the whole window, as a check.
+        sampled; nor are the `banned` ids. At most `num_slots` rows run at a time, and a step reads at most
+        `chunk_tokens` ids of prompts, so that a long one does not stall those who write.
 
         Raises ValueError if `num_ids` does not fit the model.
         """
         if not 0 < num_ids <= model.config.vocab_size:
             raise ValueError(f"{num_ids} ids do not fit a model with {model.config.vocab_size}")
-        self.model, self.num_ids, self.use_cache = model, num_ids, use_cache
-        self.context = model.config.context
+        self.model, self.num_ids, self.context = model, num_ids, model.config.context
+        self.rows = Scheduler(model, num_slots, chunk_tokens)
         self.allowed = torch.zeros(model.config.vocab_size)  # added to the logits
         self.allowed[num_ids:] = -torch.inf
         self.allowed[list(banned)] = -torch.inf
 
+    # --- one request at a time ---
+
+    @property
+    def busy(self) -> bool:
+        """Whether any request waits or runs."""
+        return self.rows.busy
+
+    def add(self, request: Request) -> int:
+        """Queue a request; returns the handle that its tokens will carry.
+
+        Raises ValueError for an empty prompt, an id outside the vocabulary, or a prompt longer than the context if the
+        request is to stop there.
+        """
+        self._check_ids(request.prompt)
+        if request.on_full == "stop" and len(request.prompt) > self.context:
+            raise ValueError(f"a prompt of {len(request.prompt)} ids does not fit into a context of {self.context}")
+        return self.rows.queue(request).handle
+
+    def cancel(self, handle: int) -> bool:
+        """Forget a request, at once; False if it is not there any more."""
+        row = self.rows.find(handle)
+        if row is None:
+            return False
+        if row.waits_for:
+            row.waits_for.cancel()
+        self.rows.leave(row)
+        return True
+
+    @torch.inference_mode()
+    def step(self) -> list[Token]:
+        """One pass: at most one sampled token a row, and what was fed to it. The model must be in eval mode.
+
+        Returns an empty list while prompts are only being read, and, after 50 ms, when all rows wait for their tools.
+        """
+        tokens = self._resume()
+        self.rows.admit()
+        ready: list[Row] = []
+        states: list[Tensor] = []
+        for slots, counts in self.rows.passes():
+            hidden = self.rows.windows.read(slots, counts)  # (B, T, C)
+            rows = [
+                (place, row) for place, slot in enumerate(slots) if counts[place] and (row := self.rows.slots[slot])
+            ]
+            self._score([(place, row) for place, row in rows if row.targets], counts, hidden)
+            unread = self.rows.windows.unread(len(self.rows.slots))
+            rows = [(place, row) for place, row in rows if not unread[row.slot] and not row.targets]
+            if rows:
+                places = np.array([place for place, _ in rows])
+                states.append(hidden[torch.from_numpy(places), torch.from_numpy(counts[places] - 1)])
+                ready += [row for _, row in rows]
+        if ready:
+            for row, id, logprob in self._sample(ready, torch.cat(states)):
+                tokens += self._write(row, id, logprob)
+        return tokens
+
+    def clear(self) -> None:
+        """Forget all requests, and all keys and values. Do it when weights change; `run` and `score` end with it."""
+        self.rows.clear()
+
+    # --- many requests at once ---
+
+    def run(self, requests: Sequence[Request]) -> Generator[Token, None, None]:
+        """The tokens of these requests as they come; a token's `row` is the place of its request.
+
+        Raises ValueError like `add`, and RuntimeError if the engine is busy with others.
+        """
+        places: dict[int, int] = {}
+        with self._alone():
+            # The longest first: prompts of like length are read together, and the last batch is not one long straggler.
+            for place in sorted(range(len(requests)), key=lambda place: -len(requests[place].prompt)):
+                places[self.add(requests[place])] = place
+            while self.busy:
+                for token in self.step():
+                    yield token._replace(row=places[token.row])
+
+    def generate(
+        self, prompts: Sequence[Sequence[int]], sampling: SamplingConfig, stop_ids: Collection[int] = ()
+    ) -> Generator[Token, None, None]:
+        """Continue every prompt until a stop id or `sampling.max_tokens`, yielding tokens as they come.
+
+        Row i draws from the generator of (seed, i): for several samples give one prompt several times. Raises like
+        `run`.
+        """
+        yield from self.run([Request(prompt, sampling, stop_ids, row) for row, prompt in enumerate(prompts)])
+
     def complete(
         self, prompts: Sequence[Sequence[int]], sampling: SamplingConfig, stop_ids: Collection[int] = ()
     ) -> list[list[int]]:
-        """The new ids of each prompt, without the stop id. Raises like `generate`."""
+        """The new ids of each prompt, without the stop id. Raises like `run`."""
         completions: list[list[int]] = [[] for _ in prompts]
         for token in self.generate(prompts, sampling, stop_ids):
             if token.finished != "stop":
                 completions[token.row].append(token.id)
         return completions
 
-    def generate(
-        self, prompts: Sequence[Sequence[int]], sampling: SamplingConfig, stop_ids: Collection[int] = ()
-    ) -> Iterator[Token]:
-        """Continue every prompt until a stop id or `sampling.max_tokens`, yielding tokens as they come.
+    def score(self, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]]) -> list[Score]:
+        """How likely each continuation is after its prompt; a prompt too long for the context loses its beginning.
 
-        Prompts of one length run as one batch, and what is equal among them is read once: for several samples give
-        one prompt several times. A row draws from its own generator, so its tokens do not depend on the others.
+        What neighbours share is read once, such as the question that several answers have in common.
 
-        Raises ValueError for an empty prompt, or an id outside the vocabulary.
+        Raises ValueError for an empty prompt or continuation, an id that the model does not have, or a continuation
+        longer than the context; RuntimeError if the engine is busy with others.
         """
-        for prompt in prompts:
-            if not prompt:
-                raise ValueError("an empty prompt: start it with the document token")
-            if not all(0 <= id < self.num_ids for id in prompt):
-                raise ValueError(f"prompts hold ids from 0 to {self.num_ids - 1}, this one {max(prompt)}")
-        by_length: dict[int, list[int]] = {}
-        for row, prompt in enumerate(prompts):
-            by_length.setdefault(min(len(prompt), self.context), []).append(row)
+        rows: list[Row] = []
+        with self._alone():
+            for prompt, targets in zip(prompts, continuations, strict=True):
+                self._check_ids(prompt)
+                self._check_ids(targets)
+                if len(targets) > self.context:
+                    raise ValueError(f"a continuation of {len(targets)} ids does not fit into {self.context}")
+                rows.append(self.rows.queue(Request(prompt), targets))
+            while self.busy:
+                self.step()
+        return [row.score for row in rows]
+
+    # --- what a step is made of ---
+
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        if not ids:
+            raise ValueError("an empty prompt: start it with the document token")
+        if min(ids) < 0 or max(ids) >= self.num_ids:
+            wrong = next(id for id in ids if not 0 <= id < self.num_ids)
+            raise ValueError(f"prompts hold ids from 0 to {self.num_ids - 1}, this one {wrong}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Run with nobody else's requests, with a model that does not drop out, and leave nothing behind."""
+        if self.busy:
+            raise RuntimeError("the engine is running other requests: let them finish, or clear() it")
+        self.clear()
         was_training = self.model.training
-        self.model.eval()  # no dropout
+        self.model.eval()
         try:
-            for length, rows in by_length.items():
-                window = torch.tensor([prompts[row][-length:] for row in rows], device=self._device)
-                generators = [row_generator(sampling.seed, row) for row in rows]
-                yield from self._run(Batch(rows, window, generators), sampling, stop_ids)
+            yield
         finally:
+            self.clear()
             self.model.train(was_training)
 
-    def _run(self, batch: Batch, sampling: SamplingConfig, stop_ids: Collection[int]) -> Iterator[Token]:
-        """Step until every row has finished; rows leave the batch when they do."""
-        for num_tokens in range(1, sampling.max_tokens + 1):
-            ids = self._step(batch, sampling)
-            running = []
-            for place, (row, id) in enumerate(zip(batch.rows, ids, strict=True)):
-                full = num_tokens == sampling.max_tokens
-                finished: Literal["stop", "length"] | None = "stop" if id in stop_ids else "length" if full else None
-                if not finished:
-                    running.append(place)
-                yield Token(row, id, finished)
-            if not running:
-                return
-            if len(running) < len(ids):
-                batch.keep(running)
+    def _score(self, rows: list[tuple[int, Row]], counts: NDArray[np.int64], hidden: Tensor) -> None:
+        """Find the targets among what comes after the ids just read: hidden (B, T, C) at the places of these rows."""
+        for place, row in rows:
+            end = int(self.rows.windows.num_read[row.slot])
+            start = end - int(counts[place])
+            length = int(self.rows.windows.length[row.slot])
+            first = max(start, length - len(row.targets))  # the last id of the prompt foretells the first target
+            if first < end:
+                logits = self.model.logits(hidden[place, first - start : end - start])
+                targets = torch.tensor(row.targets[first - length : end - length or None], device=logits.device)
+                logprobs = logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(dim=-1)
+                likeliest = logits.argmax(dim=-1) == targets
+                row.found += zip(logprobs.tolist(), likeliest.tolist(), strict=True)
+            if end == length:
+                self.rows.leave(row)
 
-    @torch.inference_mode()
-    def _step(self, batch: Batch, sampling: SamplingConfig) -> list[int]:
-        """One new id a row, appended to the window."""
-        if batch.window.size(1) > self.context:
-            batch.window, batch.cache = batch.window[:, -max(1, self.context // 2) :], None
-        logits = self.model.logits(self._last_hidden(batch))  # (B, V)
+    def _sample(self, rows: list[Row], states: Tensor) -> Iterator[tuple[Row, int, float | None]]:
+        """The next id of each row, after states (B, C), and its log-probability if the request wants it."""
+        logits = self.model.logits(states)  # (B, V)
         self.allowed = self.allowed.to(logits.device)
-        ids = pick(logits + self.allowed, sampling, batch.generators)
-        batch.window = torch.cat([batch.window, ids[:, None]], dim=1)
-        return [int(id) for id in ids.tolist()]
+        generators = [row.generator for row in rows]
+        ids = pick(logits + self.allowed, [row.request.sampling for row in rows], generators)
+        logprobs: list[float | None] = [None] * len(rows)
+        if any(row.request.logprobs for row in rows):
+            found = logits.gather(-1, ids[:, None]).squeeze(-1) - logits.logsumexp(dim=-1)
+            logprobs = [p if row.request.logprobs else None for row, p in zip(rows, found.tolist(), strict=True)]
+        yield from zip(rows, ids.tolist(), logprobs, strict=True)
 
-    def _last_hidden(self, batch: Batch) -> Tensor:
-        """The model's state (B, C) after the last id of each window."""
-        if not self.use_cache:
-            return self.model.hidden(batch.window)[:, -1]
-        if batch.cache is not None:
-            return self.model.hidden(batch.window[:, batch.cache.length :], batch.cache)[:, -1]
-        numbers = {window: i for i, window in enumerate(dict.fromkeys(map(tuple, batch.window.tolist())))}
-        different = torch.tensor(list(numbers), device=self._device)
-        batch.cache = KVCache(self.model.config, len(numbers), self.model.compute_dtype, self._device)
-        hidden = self.model.hidden(different, batch.cache)[:, -1]
-        if len(numbers) == len(batch.rows):
-            return hidden
-        places = torch.tensor([numbers[tuple(window)] for window in batch.window.tolist()], device=self._device)
-        batch.cache.select(places)
-        return hidden[places]
+    def _write(self, row: Row, id: int, logprob: float | None) -> list[Token]:
+        """A row's new id: add it to the window, or end the row, or ask how it goes on."""
+        request, token = row.request, Token(row.handle, id, logprob=logprob)
+        row.new_ids.append(id)
+        row.num_sampled += 1
+        full = row.num_sampled == request.sampling.max_tokens
+        if id in request.stop_ids:
+            row.stop = token
+            with self._or_leave(row):
+                fed = None if full or request.on_stop is None else request.on_stop(tuple(row.new_ids))
+            if isinstance(fed, Future):
+                row.waits_for = fed
+                return []
+            return self._go_on(row, fed)
+        if full or (request.on_full == "stop" and not self.rows.windows.room(row.slot)):
+            return self._end(row, [token], "length")
+        self.rows.windows.append(row.slot, [id])
+        return [token]
 
-    @property
-    def _device(self) -> torch.device:
-        return self.model.embed.weight.device
+    def _go_on(self, row: Row, fed: Fed) -> list[Token]:
+        """After a stop id: read what is fed to the row, or end it."""
+        assert row.stop is not None
+        if fed is None:
+            return self._end(row, [row.stop], "stop")
+        tokens = [row.stop, *(Token(row.handle, id, forced=True) for id in fed)]
+        row.new_ids += fed
+        row.stop, row.waits_for = None, None
+        room = self.rows.windows.room(row.slot)
+        if row.request.on_full == "stop" and len(tokens) > room:
+            return self._end(row, tokens[: room + 1], "length")
+        self.rows.windows.append(row.slot, [token.id for token in tokens])
+        return tokens
+
+    def _resume(self) -> list[Token]:
+        """Let rows go on whose tools have answered."""
+        paused = {row.waits_for: row for row in self.rows.slots if row and row.waits_for}
+        if not paused:
+            return []
+        can_admit = bool(self.rows.waiting) and len(paused) < self.rows.num_slots
+        idle = not can_admit and not self.rows.windows.unread(len(self.rows.slots)).any()
+        done, _ = concurrent.futures.wait(paused, PATIENCE if idle else 0, concurrent.futures.FIRST_COMPLETED)
+        tokens: list[Token] = []
+        for future, row in paused.items():
+            if future in done:
+                with self._or_leave(row):
+                    fed = future.result()
+                tokens += self._go_on(row, fed)
+        return tokens
+
+    @contextmanager
+    def _or_leave(self, row: Row) -> Iterator[None]:
+        """While code of others runs: what it raises must not leave a row behind that waits for ever."""
+        try:
+            yield
+        except BaseException:
+            self.rows.leave(row)
+            raise
+
+    def _end(self, row: Row, tokens: list[Token], finished: Finished) -> list[Token]:
+        self.rows.leave(row)
+        return [*tokens[:-1], tokens[-1]._replace(finished=finished)]
 
 
 def prepare_to_generate(model: GPT) -> GPT:

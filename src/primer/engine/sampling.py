@@ -52,23 +52,44 @@ def row_generator(seed: int, row: int) -> np.random.Generator:
     return keyed_rng(seed, row, "sampling")
 
 
-def pick(logits: Tensor, config: SamplingConfig, generators: Sequence[np.random.Generator]) -> Tensor:
-    """Next ids (B,) for logits (B, V), where -inf marks what must not be chosen; one generator a row.
+def pick(logits: Tensor, configs: Sequence[SamplingConfig], generators: Sequence[np.random.Generator | None]) -> Tensor:
+    """Next ids (B,) for logits (B, V), where -inf marks what must not be chosen; one config and generator a row.
+
+    What a row draws does not depend on the rows beside it. Greedy rows need no generator.
+    """
+    chosen: Tensor | None = None
+    for ranked in (False, True):  # apart, for a uniform number finds another token where candidates are sorted
+        rows = [i for i, c in enumerate(configs) if c.temperature > 0 and (c.top_k > 0 or c.top_p < 1) == ranked]
+        if len(rows) == len(configs):
+            return draw(logits, configs, generators, ranked)
+        if rows:
+            chosen = logits.argmax(dim=-1) if chosen is None else chosen
+            index = torch.tensor(rows, device=logits.device)
+            drawn = draw(logits[index], [configs[i] for i in rows], [generators[i] for i in rows], ranked)
+            chosen[index] = drawn
+    return logits.argmax(dim=-1) if chosen is None else chosen
+
+
+def draw(
+    logits: Tensor, configs: Sequence[SamplingConfig], generators: Sequence[np.random.Generator | None], ranked: bool
+) -> Tensor:
+    """`pick` for rows none of which is greedy, and all or none of which need their candidates likeliest first.
 
     Each row spends one uniform number u on finding the token at which the cumulative probability passes u. The usual
     trick of one exponential number per token costs V draws a row: 1.7 ms for 16 rows of 4,096 on a CPU, where this
     whole function takes 1.2.
     """
-    if config.temperature == 0:
-        return logits.argmax(dim=-1)
     # The largest becomes 0 before the division, so that no temperature is small enough to overflow.
-    scaled = (logits - logits.amax(dim=-1, keepdim=True)) / config.temperature
+    scaled = (logits - logits.amax(dim=-1, keepdim=True)) / column([c.temperature for c in configs], logits)
     ids = None
-    if config.top_k or config.top_p < 1:
-        num_candidates = min(config.top_k or logits.size(-1), logits.size(-1))
-        scaled, ids = scaled.topk(num_candidates)  # (B, N), likeliest first
-    p = filter_tail(scaled.softmax(dim=-1), config)
-    u = torch.tensor([[g.random(dtype=np.float32)] for g in generators], device=p.device)  # (B, 1)
+    if ranked:
+        num_candidates = [min(c.top_k or logits.size(-1), logits.size(-1)) for c in configs]
+        scaled, ids = scaled.topk(max(num_candidates))  # (B, N), likeliest first
+        if len(set(num_candidates)) > 1:
+            ranks = torch.arange(scaled.size(-1), device=logits.device)
+            scaled = scaled.masked_fill(ranks >= column(num_candidates, logits), -torch.inf)
+    p = filter_tail(scaled.softmax(dim=-1), configs)
+    u = column([g.random(dtype=np.float32) for g in generators if g is not None], logits)  # (B, 1)
     cumulative = p.cumsum(dim=-1)
     # u ≤ 1 - 2⁻²⁴, so u × total rounds to less than the total: some token always passes it.
     passed = (cumulative > u * cumulative[:, -1:]) & (p > 0)
@@ -76,10 +97,17 @@ def pick(logits: Tensor, config: SamplingConfig, generators: Sequence[np.random.
     return (chosen if ids is None else ids.gather(-1, chosen)).squeeze(-1)
 
 
-def filter_tail(p: Tensor, config: SamplingConfig) -> Tensor:
+def filter_tail(p: Tensor, configs: Sequence[SamplingConfig]) -> Tensor:
     """Probabilities (B, N) with what top-p and min-p leave out at 0; for top-p they come likeliest first."""
-    if config.top_p < 1:  # a token stays while those before it have less than top_p: the first always does
-        p = p.masked_fill(p.cumsum(dim=-1) - p >= config.top_p, 0.0)
-    if config.min_p > 0:
-        p = p.masked_fill(p < config.min_p * p.amax(dim=-1, keepdim=True), 0.0)
+    top_p = [c.top_p if c.top_p < 1 else math.inf for c in configs]  # 1 leaves out nothing, not even by rounding
+    if min(top_p) < 1:  # a token stays while those before it have less than top_p: the first always does
+        p = p.masked_fill(p.cumsum(dim=-1) - p >= column(top_p, p), 0.0)
+    min_p = [c.min_p for c in configs]
+    if max(min_p) > 0:
+        p = p.masked_fill(p < column(min_p, p) * p.amax(dim=-1, keepdim=True), 0.0)
     return p
+
+
+def column(values: Sequence[float], like: Tensor) -> Tensor:
+    """One number a row, (B, 1)."""
+    return torch.tensor(values, dtype=like.dtype, device=like.device).unsqueeze(-1)

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from primer.model.cache import Span
 from primer.model.dropout import Dropout
 
 IGNORE = -1  # a target that is not trained on
@@ -90,33 +91,6 @@ class GPTConfig:
     def has_value_embedding(self, layer: int) -> bool:
         """Every other layer, counted so that the last one has it."""
         return self.value_embeddings and (self.num_layers - 1 - layer) % 2 == 0
-
-
-class KVCache:
-    """Keys and values of the positions already seen, preallocated: two tensors of (L, B, K, context, D)."""
-
-    def __init__(self, config: GPTConfig, batch: int, dtype: torch.dtype, device: torch.device) -> None:
-        shape = (config.num_layers, batch, config.num_kv_heads, config.context, config.head_dim)
-        self.keys = torch.empty(shape, dtype=dtype, device=device)
-        self.values = torch.empty(shape, dtype=dtype, device=device)
-        self.last_ids: Tensor | None = None  # (B, longest n-gram - 1), for the n-grams
-        self.length = 0
-
-    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store k, v (B, K, T, D) of one layer and return all (B, K, S, D); `length` moves after the last layer."""
-        end = self.length + k.size(2)
-        self.keys[layer, :, :, self.length : end] = k
-        self.values[layer, :, :, self.length : end] = v
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
-
-    def select(self, rows: Tensor) -> None:
-        """Keep the rows of these indices, in their order; an index named twice makes a copy."""
-        for name in ("keys", "values"):
-            old, end = getattr(self, name), self.length
-            new = old.new_empty(old.size(0), len(rows), *old.shape[2:])
-            setattr(self, name, new)
-            new[..., :end, :] = old[:, rows, :, :end]
-        self.last_ids = None if self.last_ids is None else self.last_ids[rows]
 
 
 def hash_ngrams(ids: Tensor, lengths: tuple[int, ...], buckets: int) -> Tensor:
@@ -197,7 +171,7 @@ class Attention(nn.Module):
             self.value_embed = nn.Embedding(config.vocab_size, config.num_kv_heads * config.head_dim)
             self.value_gate = Linear(min(GATE_CHANNELS, config.width), config.num_kv_heads, bias=False)
 
-    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Span | None) -> Tensor:
         config, (B, T, _) = self.config, x.shape
         q, k, v = self.qkv(x).view(B, T, -1, config.head_dim).split(self.heads, dim=2)  # (B, T, heads, D)
         if config.has_value_embedding(self.layer):
@@ -208,23 +182,28 @@ class Attention(nn.Module):
         if rotary is not None:
             q, k = rotate(q, *rotary), rotate(k, *rotary)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, heads, T, D)
-        if cache is not None:
-            k, v = cache.extend(self.layer, k, v)
-        y: Tensor = self.out(self.attend(q, k, v).transpose(1, 2).reshape(B, T, -1))
+        if span is not None:
+            k, v = span.extend(self.layer, k, v)
+        y: Tensor = self.out(self.attend(q, k, v, span).transpose(1, 2).reshape(B, T, -1))
         return y
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of S."""
-        T, S, window = q.size(2), k.size(2), self.config.window(self.layer)
-        grouped = self.config.num_kv_heads != self.config.num_heads
-        if T == 1:  # one new token sees the end of the cache: no mask
-            k, v = k[:, :, -window:], v[:, :, -window:]
-            return F.scaled_dot_product_attention(q, k, v, enable_gqa=grouped)
-        if T == S and window >= S:
-            return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
-        distance = torch.arange(S - T, S, device=q.device)[:, None] - torch.arange(S, device=q.device)  # (T, S)
-        mask = (distance >= 0) & (distance < window)
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, span: Span | None) -> Tensor:
+        """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of each row."""
+        (B, H, T, D), K, S, window = q.shape, k.size(1), k.size(2), self.config.window(self.layer)
+        attention = partial(F.scaled_dot_product_attention, enable_gqa=K != H)
+        if span is None or span.fresh:
+            if window >= S:
+                return attention(q, k, v, is_causal=True)
+            distance = torch.arange(T, device=q.device)[:, None] - torch.arange(S, device=q.device)
+            return attention(q, k, v, attn_mask=(distance >= 0) & (distance < window))
+        if T > 1:
+            return attention(q, k, v, attn_mask=span.mask(window, q.dtype))
+        if span.aligned:  # one new token a row, all at the same position: each sees the end of the cache
+            k, v, mask = k[:, :, -window:], v[:, :, -window:], None
+        else:
+            mask = span.mask(window, q.dtype)
+        q = q.view(B, K, H // K, D)  # heads that share keys become queries: enable_gqa would copy the keys for each
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).view(B, H, T, D)
 
 
 class MLP(nn.Module):
@@ -266,8 +245,8 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, cache))
+    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Span | None) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, span))
         x = x + self.dropout(self.mlp(self.mlp_norm(x)))
         return x
 
@@ -313,42 +292,37 @@ class GPT(nn.Module):
                 bound = math.sqrt(3 / parameter.size(-1))  # uniform with standard deviation 1/√fan_in: no outliers
                 parameter.uniform_(-bound, bound)
 
-    def embed_tokens(self, ids: Tensor, cache: KVCache | None) -> Tensor:
+    def embed_tokens(self, ids: Tensor, span: Span | None) -> Tensor:
         """ids (B, T) to the stream's first state (B, T, C)."""
-        start = 0 if cache is None else cache.length
         x: Tensor = self.embed(ids).to(self.compute_dtype)
         if self.position_embed is not None:
-            positions = torch.arange(start, start + ids.size(1), device=ids.device)
+            positions = torch.arange(ids.size(1), device=ids.device) if span is None else span.positions
             x = x + self.position_embed(positions).to(x.dtype)
         x = self.embed_norm(x)
         if self.ngram_embed is not None:
-            x = x + self.ngram_embed(self.ngram_rows(ids, cache)).sum(dim=2).to(x.dtype)
+            x = x + self.ngram_embed(self.ngram_rows(ids, span)).sum(dim=2).to(x.dtype)
         x = self.dropout(x)
         return x
 
-    def ngram_rows(self, ids: Tensor, cache: KVCache | None) -> Tensor:
+    def ngram_rows(self, ids: Tensor, span: Span | None) -> Tensor:
         """Rows of the n-gram table for ids (B, T), with what came before them: (B, T, len(ngrams))."""
-        longest = max(self.config.ngrams)
-        before = None if cache is None else cache.last_ids
-        ids = F.pad(ids, (longest - 1, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
-        if cache is not None:
-            cache.last_ids = ids[:, 1 - longest :]
+        before = None if span is None else span.before
+        missing = max(self.config.ngrams) - 1
+        ids = F.pad(ids, (missing, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
         return hash_ngrams(ids, self.config.ngrams, self.config.ngram_buckets)
 
-    def hidden(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
-        """The stream after the last norm, (B, T, C), for ids (B, T) that continue what is in the cache."""
-        start = 0 if cache is None else cache.length
-        end = start + ids.size(1)
-        if end > self.config.context:
-            raise ValueError(f"{end} positions do not fit into a context of {self.config.context}")
-        x = self.embed_tokens(ids, cache)
+    def hidden(self, ids: Tensor, span: Span | None = None) -> Tensor:
+        """The stream after the last norm, (B, T, C), for ids (B, T): of whole rows, or of those in a cache's span."""
+        T, config = ids.size(1), self.config
+        if config.context < T:
+            raise ValueError(f"{T} positions do not fit into a context of {config.context}")
+        x = self.embed_tokens(ids, span)
         rotary = None
-        if self.config.positions == "rope":  # (T, 1, D) spreads over the heads
-            rotary = self.cos[start:end, None].to(x.dtype), self.sin[start:end, None].to(x.dtype)
+        if config.positions == "rope":  # (…, T, 1, D) spreads over the heads
+            places = slice(T) if span is None else span.positions
+            rotary = self.cos[places].unsqueeze(-2).to(x.dtype), self.sin[places].unsqueeze(-2).to(x.dtype)
         for block in self.blocks:
-            x = block(x, ids, rotary, cache)
-        if cache is not None:
-            cache.length = end
+            x = block(x, ids, rotary, span)
         last: Tensor = self.final_norm(x)
         return last
 
@@ -358,9 +332,9 @@ class GPT(nn.Module):
         cap = self.config.softcap
         return cap * torch.tanh(logits / cap) if cap else logits
 
-    def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: Tensor, span: Span | None = None) -> Tensor:
         """Logits (B, T, V) of the token that follows each position of ids (B, T)."""
-        return self.logits(self.hidden(ids, cache))
+        return self.logits(self.hidden(ids, span))
 
     def token_losses(self, ids: Tensor, targets: Tensor) -> Tensor:
         """-log p of each target, (B, T) in nats, 0 where the target is IGNORE. The logits of a large vocabulary (8 rows

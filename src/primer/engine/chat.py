@@ -1,0 +1,238 @@
+"""`primer chat`: talk to a trained model in the terminal; from a pipe, a reply a line."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from primer.core.errors import ConfigError, Interrupted, UserError, suggest
+from primer.core.files import explain_os_error
+from primer.core.rundir import find_run
+from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
+from primer.engine.chat_pages import Page, Pipe, Terminal
+from primer.engine.dialogue import Answered, Called, Dialogue, Finished, Said
+from primer.engine.engine import Engine
+from primer.engine.sample import build_engine, load_tokenizer
+from primer.engine.sampling import SamplingConfig
+from primer.engine.sandbox import describe_mechanism
+from primer.engine.tools import named_tools
+from primer.model.weights import find_weights
+from primer.text.chat import ChatFormat, Message, ToolCall, assistant, system, tool, user
+from primer.text.tokenizer import Tokenizer
+
+WRITTEN_BY_ASSISTANT = ("<|im_end|>", "<tool_call>", "</tool_call>")
+UNFINISHED = {
+    "length": "the answer was cut off: --max-tokens, or what the model can see, is full.",
+    "calls": "the answer was cut off: too many tool calls.",
+}
+
+
+@dataclass(frozen=True)
+class ChatConfig:
+    """Talk to a trained model."""
+
+    run: Path | None = None
+    """Folder of the run; None: the newest under runs/."""
+    system: str = ""
+    """What the assistant is to be: a system prompt."""
+    tools: str = "calculator"
+    """Tools that the assistant may call, parted by commas: calculator, python; or none."""
+    step: int | None = None
+    """Step of the checkpoint; None: the best on the validation text, or the newest if none was evaluated."""
+    sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(temperature=0.3))
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+
+def main(config: ChatConfig) -> None:
+    """Run the command. Replies go to standard output, everything about them to standard error.
+
+    Raises UserError for a run, checkpoint or tokenizer that cannot be talked to, Interrupted on Ctrl-C if nobody is at
+    a terminal.
+    """
+    run = find_run(config.run)
+    weights = find_weights(run.path, config.step)
+    tokenizer = load_tokenizer(run)
+    with start_runtime(config.runtime) as runtime:
+        dialogue = open_dialogue(weights, tokenizer, config.tools, runtime)
+        page = Terminal() if sys.stdin.isatty() and sys.stdout.isatty() else Pipe()
+        page.note(f"{weights} · {runtime.describe()}")
+        if any(each.name == "python" for each in dialogue.tools):
+            page.note(describe_mechanism())
+        page.note("/help lists the commands. Ctrl-C stops an answer, Ctrl-D ends the chat.")
+        try:
+            Chat(dialogue, page, config.sampling, config.system).run()
+        except KeyboardInterrupt as error:
+            raise Interrupted("stopped.") from error
+
+
+def open_dialogue(weights: Path, tokenizer: Tokenizer, tools: str, runtime: Runtime) -> Dialogue:
+    """A model to talk to, that writes no special token but those of an assistant.
+
+    Raises ConfigError for an unknown tool, CheckpointError for damaged weights, TokenizerError for a tokenizer that is
+    not the model's or has no tokens for a chat.
+    """
+    allowed_tools = named_tools(tools)
+    format = ChatFormat(tokenizer)
+    model = build_engine(weights, tokenizer, runtime).model
+    banned = [id for name, id in tokenizer.special_ids.items() if name not in WRITTEN_BY_ASSISTANT]
+    return Dialogue(Engine(model, tokenizer.vocab_size, banned), format, allowed_tools)
+
+
+class Chat:
+    """A conversation, and the commands that change it."""
+
+    def __init__(self, dialogue: Dialogue, page: Page, sampling: SamplingConfig, system_prompt: str = "") -> None:
+        self.dialogue, self.page, self.sampling = dialogue, page, sampling
+        self.messages: list[Message] = [system(system_prompt)] if system_prompt else []
+        self.num_asked = 0
+        self.num_forgotten = 0
+        self.commands: dict[str, tuple[str, Callable[[str], None]]] = {
+            "/help": ("list the commands", self.show_help),
+            "/system": ("TEXT: what the assistant is to be; alone: show it; none: nothing", self.set_system),
+            "/temperature": ("NUMBER: 0 always the likeliest word, 1 as the model was trained", self.set_temperature),
+            "/undo": ("take back the last question and its answer", self.undo),
+            "/clear": ("begin anew; the system prompt stays", self.clear),
+            "/save": ("FILE: add the conversation to a .jsonl file, as training data has it", self.save),
+            "/quit": ("end the chat; so does Ctrl-D", lambda _: None),
+        }
+
+    def run(self) -> None:
+        """Until the person leaves."""
+        while (line := self.page.read()) is not None:
+            text = line.strip()
+            if text.split(" ")[0] in ("/quit", "/exit"):
+                return
+            try:
+                if text.startswith("/"):
+                    self.do(text)
+                elif text:
+                    self.say(text)
+            except UserError as error:
+                self.page.note(str(error))
+
+    def say(self, text: str) -> None:
+        """Ask, and show the answer as it comes. Raises UserError for a question too long for the model."""
+        asked = [*self.messages, user(text)]
+        try:
+            room = min(self.sampling.max_tokens, self.dialogue.engine.context // 4)  # for the answer
+            fitted, num_forgotten = self.dialogue.fit(asked, room)
+            if num_forgotten > self.num_forgotten:
+                self.page.note(f"the model sees no more of the first {num_forgotten} messages: the chat is too long.")
+            self.num_forgotten = num_forgotten
+            added = self.answer(fitted)
+        finally:
+            self.page.end()
+        if added:  # if not it was stopped before its first word, as if it had not been asked
+            self.messages = [*asked, *added]
+
+    def answer(self, messages: Sequence[Message]) -> list[Message]:
+        """The messages that assistant and tools add; up to where it was stopped, if Ctrl-C stops it."""
+        added: list[Message] = []
+        said = ""
+        self.num_asked += 1  # other chances each time: /undo and the same question may give another answer
+        sampling = replace(self.sampling, seed=self.sampling.seed + self.num_asked)
+        try:
+            with closing(self.dialogue.stream(messages, sampling)) as events:
+                for event in events:
+                    match event:
+                        case Said(piece):
+                            said += piece
+                            self.page.text(piece)
+                        case Called(call):
+                            added, said = with_call(added, said, call), ""
+                            self.page.call(call)
+                        case Answered(result):
+                            added.append(tool(result))
+                            self.page.result(result)
+                        case Finished(reply):
+                            if reply.finished != "stop":
+                                self.page.note(UNFINISHED[reply.finished])
+                            return list(reply.messages)
+        except KeyboardInterrupt:
+            if not self.page.is_interactive:
+                raise
+            self.page.note("stopped.")
+        return [*added, assistant(said)] if said.strip() else added
+
+    # --- commands ---
+
+    def do(self, line: str) -> None:
+        """A command. Raises ConfigError for one that does not exist or was given the wrong thing."""
+        name, _, given = line.partition(" ")
+        if name not in self.commands:
+            raise ConfigError(f"there is no command {name}; {suggest(name, self.commands)}")
+        self.commands[name][1](given.strip())
+
+    def show_help(self, _: str) -> None:
+        """List the commands."""
+        for name, (what, _run) in self.commands.items():
+            self.page.note(f"{name:<13} {what}")
+
+    def set_system(self, text: str) -> None:
+        """Change the system prompt, or show it."""
+        has_one = bool(self.messages) and self.messages[0].role == "system"
+        if text:
+            new = [] if text == "none" else [system(text)]
+            self.messages = [*new, *self.messages[has_one:]]
+        else:
+            self.page.note(self.messages[0].content if has_one else "there is no system prompt.")
+
+    def set_temperature(self, text: str) -> None:
+        """Change the temperature, or show it."""
+        if text:
+            try:
+                self.sampling = replace(self.sampling, temperature=float(text))
+            except ValueError as error:
+                raise ConfigError(f"/temperature takes a number such as 0.7, not {text!r}.") from error
+        self.page.note(f"the temperature is {self.sampling.temperature:g}.")
+
+    def undo(self, _: str) -> None:
+        """Take back the last exchange."""
+        asked = [i for i, message in enumerate(self.messages) if message.role == "user"]
+        if not asked:
+            raise ConfigError("there is nothing to take back.")
+        self.page.note(f"taken back: {self.messages[asked[-1]].content}")
+        self.messages = self.messages[: asked[-1]]
+
+    def clear(self, _: str) -> None:
+        """Forget all but the system prompt."""
+        self.messages = [message for message in self.messages[:1] if message.role == "system"]
+        self.num_forgotten = 0
+        self.page.note("a new conversation.")
+
+    def save(self, text: str) -> None:
+        """Add the conversation to a file. Raises UserError if that cannot be written."""
+        if not text:
+            raise ConfigError("/save needs the name of a file, such as chats.jsonl.")
+        if not any(message.role == "assistant" for message in self.messages):
+            raise ConfigError("there is nothing to save yet.")
+        path = Path(text).expanduser()
+        row = json.dumps({"messages": [to_json(message) for message in self.messages]}, ensure_ascii=False)
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(row + "\n")
+        except OSError as error:
+            raise explain_os_error(error, path) from error
+        self.page.note(f"saved to {path}: {len(self.messages)} messages.")
+
+
+def with_call(messages: Sequence[Message], said: str, call: ToolCall) -> list[Message]:
+    """The messages with one more call, which belongs to the assistant's turn that is last, or to a new one."""
+    last = messages[-1] if messages else None
+    if last is not None and last.role == "assistant":
+        return [*messages[:-1], replace(last, tool_calls=(*last.tool_calls, call))]
+    return [*messages, assistant(said.strip(), call)]
+
+
+def to_json(message: Message) -> dict[str, Any]:
+    """A message as OpenAI's protocol and most data sets write it."""
+    row: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        row["tool_calls"] = [
+            {"type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    return row

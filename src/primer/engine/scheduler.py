@@ -1,0 +1,102 @@
+"""Which rows run, in which slots, and what each of them reads in the next pass."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primer.engine.request import Request, Row
+from primer.engine.windows import WORTH_SHARING, Windows
+from primer.model.gpt import GPT
+
+RIDE = 8  # unread ids with which a row rides along with those that write, one id a step, instead of a pass of its own
+
+
+class Scheduler:
+    """A queue of rows that wait, slots with rows that run, and the windows of the latter."""
+
+    def __init__(self, model: GPT, num_slots: int, chunk_tokens: int) -> None:
+        """At most `num_slots` rows run at a time, and at most `chunk_tokens` ids of prompts are read in one pass."""
+        if num_slots < 1 or chunk_tokens < 1:
+            raise ValueError(f"num_slots ({num_slots}) and chunk_tokens ({chunk_tokens}) must be 1 or more")
+        self.model, self.num_slots, self.chunk_tokens = model, num_slots, chunk_tokens
+        self.num_queued = 0
+        self.clear()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.waiting) or any(self.slots)
+
+    def clear(self) -> None:
+        """Forget all rows, and what was read for them."""
+        self.waiting: dict[int, Row] = {}  # by handle, in order of arrival
+        self.slots: list[Row | None] = []  # None: the row has left
+        self.windows = Windows(self.model)
+
+    def queue(self, request: Request, targets: Sequence[int] = ()) -> Row:
+        """Let a request wait for a slot."""
+        row = self.waiting[self.num_queued] = Row(self.num_queued, request, targets)
+        self.num_queued += 1
+        return row
+
+    def find(self, handle: int) -> Row | None:
+        """The row of a request, if it waits or runs."""
+        return self.waiting.get(handle) or next((row for row in self.slots if row and row.handle == handle), None)
+
+    def leave(self, row: Row) -> None:
+        """Let a row go. What it has read can be shared until another takes the slot."""
+        if row.slot < 0:
+            del self.waiting[row.handle]
+        else:
+            self.slots[row.slot] = None
+            self.windows.close(row.slot)
+
+    def admit(self) -> None:
+        """Give free slots to those who wait, but for those whose prompt is just being read for another row."""
+        free = [slot for slot, row in enumerate(self.slots) if row is None]
+        free += range(len(self.slots), self.num_slots)
+        for row in list(islice(self.waiting.values(), 2 * self.num_slots if free else 0)):
+            ids = row.ids[-self.windows.context :]
+            source, num_shared, promised = self.windows.find_prefix(ids[: -row.num_outputs], len(self.slots))
+            if promised - num_shared >= WORTH_SHARING:
+                continue
+            if num_shared < WORTH_SHARING:
+                num_shared = 0
+            row.slot = source if num_shared and source in free else free[0]
+            free.remove(row.slot)
+            self.slots += [None] * (row.slot + 1 - len(self.slots))
+            self.slots[row.slot] = row
+            self.windows.open(row.slot, ids, source, num_shared)
+            del self.waiting[row.handle]
+            if not free:
+                break
+        if not self.waiting:
+            self._close_gaps()
+
+    def passes(self) -> Iterator[tuple[range | NDArray[np.int64], NDArray[np.int64]]]:
+        """What to read now: slots, and how many ids in each. First those that write, one id a row, then prompts."""
+        unread = self.windows.unread(len(self.slots))
+        writing = unread == 1
+        if writing.any():
+            writing |= (unread > 0) & (unread <= RIDE)
+            first, last = np.flatnonzero(writing)[[0, -1]].tolist()
+            # Slots in one piece are a view of the cache; a copy would cost more than the few idle rows in between.
+            yield range(first, last + 1), writing[first : last + 1].astype(np.int64)
+        reading = np.flatnonzero((unread > 0) & ~writing)
+        if len(reading):
+            handles = [row.handle for slot in reading if (row := self.slots[slot])]
+            reading = reading[np.argsort(handles)]  # the longest waiting first
+            length = min(int(unread[reading[0]]), self.chunk_tokens)
+            alike = reading[unread[reading] >= 0.75 * length]  # shorter ones would be padding for the most part
+            chosen = alike[: max(1, self.chunk_tokens // length)]
+            yield chosen, np.minimum(unread[chosen], length)
+
+    def _close_gaps(self) -> None:
+        """Move rows from the end into the slots of those that left, so that no pass computes rows that are gone."""
+        while None in self.slots:
+            row = self.slots.pop()
+            if row is not None:
+                gap = self.slots.index(None)
+                self.windows.move(row.slot, gap)
+                row.slot, self.slots[gap] = gap, row

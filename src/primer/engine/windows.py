@@ -1,0 +1,97 @@
+"""The ids that each running row sees, and the cache of those that the model has read.
+
+Legend of shapes: B rows read now, T ids of each, C width.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from primer.model.cache import KVCache
+from primer.model.gpt import GPT
+
+WORTH_SHARING = 16  # ids: copying their keys costs two operations, reading a few ids more beside others next to none
+
+
+class Windows:
+    """One window a slot: at most `context` ids, the first `num_read[slot]` of them in the cache.
+
+    Ids and lengths live in numpy on the host, where the decisions are made; the device sees one small array a step.
+    """
+
+    def __init__(self, model: GPT) -> None:
+        self.model, self.context = model, model.config.context
+        self.cache = KVCache(model.config, model.compute_dtype, model.embed.weight.device)
+        self.margin = max(model.config.ngrams, default=1) - 1  # columns of -1 before each row, for its n-grams
+        self.ids = np.full((0, self.margin + self.context), -1, np.int64)
+        self.length = np.zeros(0, np.int64)
+        self.num_read = np.zeros(0, np.int64)
+
+    def find_prefix(self, ids: NDArray[np.int64], num_slots: int) -> tuple[int, int, int]:
+        """Of the first slots the one that has read most of what it shares with these ids; how much that is; and how
+        much some slot will have read in a while. Slots that rows have left serve as well."""
+        if len(ids) < WORTH_SHARING or not num_slots:
+            return 0, 0, 0
+        same = self.ids[:num_slots, self.margin : self.margin + len(ids)] == ids
+        shared = np.where(same.all(axis=1), len(ids), same.argmin(axis=1))
+        promised = np.minimum(shared, self.length[:num_slots])
+        read = np.minimum(promised, self.num_read[:num_slots])
+        slot = int(read.argmax())
+        return slot, int(read[slot]), int(promised.max())
+
+    def open(self, slot: int, ids: NDArray[np.int64], source: int = 0, num_shared: int = 0) -> None:
+        """Begin a row with these ids, of which a source slot has read the first `num_shared`."""
+        if slot >= len(self.length):
+            self._grow(slot + 1)
+        self.ids[slot, self.margin : self.margin + len(ids)] = ids
+        self.length[slot], self.num_read[slot] = len(ids), num_shared
+        if num_shared and source != slot:
+            self.cache.copy(source, slot, num_shared)
+
+    def move(self, source: int, target: int) -> None:
+        """Let a row change its slot."""
+        for array in (self.ids, self.length, self.num_read):
+            array[target] = array[source]
+        self.cache.copy(source, target, int(self.num_read[source]))
+        self.close(source)
+
+    def close(self, slot: int) -> None:
+        """Let a row go. What it has read stays until another takes the slot."""
+        self.length[slot] = self.num_read[slot]
+
+    def room(self, slot: int) -> int:
+        """Ids that still fit."""
+        return self.context - int(self.length[slot])
+
+    def append(self, slot: int, ids: list[int]) -> None:
+        """Add ids to a row. When they do not fit, it goes on from the last half of its window, to be read anew."""
+        length = int(self.length[slot])
+        if length + len(ids) > self.context:
+            window = np.concatenate([self.ids[slot, self.margin : self.margin + length], ids])
+            self.open(slot, window[-max(1, self.context // 2) :])
+        else:
+            self.ids[slot, self.margin + length : self.margin + length + len(ids)] = ids
+            self.length[slot] += len(ids)
+
+    def unread(self, num_slots: int) -> NDArray[np.int64]:
+        """How many ids of each of the first slots the model has not read yet."""
+        return self.length[:num_slots] - self.num_read[:num_slots]
+
+    def read(self, slots: range | NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
+        """The model's state (B, T, C) after each of the next `counts` unread ids of these slots, padded at the end."""
+        places = np.arange(slots.start, slots.stop) if isinstance(slots, range) else slots
+        starts = self.num_read[places]
+        columns = starts[:, None] + np.arange(self.margin + counts.max())
+        # Padding may reach beyond the window's end: any id will do there.
+        window = self.ids[places[:, None], np.minimum(columns, self.ids.shape[1] - 1)]
+        ids = torch.from_numpy(window).to(self.cache.device, non_blocking=True)
+        span = self.cache.span(slots, starts, counts, before=ids[:, : self.margin])
+        self.num_read[places] = starts + counts
+        return self.model.hidden(ids[:, self.margin :].clamp(min=0), span)
+
+    def _grow(self, num_slots: int) -> None:
+        missing = max(num_slots, 2 * len(self.length)) - len(self.length)
+        self.ids = np.concatenate([self.ids, np.full((missing, self.ids.shape[1]), -1, np.int64)])
+        self.length = np.concatenate([self.length, np.zeros(missing, np.int64)])
+        self.num_read = np.concatenate([self.num_read, np.zeros(missing, np.int64)])

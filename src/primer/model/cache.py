@@ -1,0 +1,127 @@
+"""Keys and values of what the model has already read, so that a new token costs one position and not the whole row.
+
+Legend of shapes, as in `gpt.py`: B rows, T ids of each that are read now, S positions attended to, L layers,
+K key-value heads, D channels of a head. The cache has slots, and each slot its own length: rows of any length run side
+by side.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:  # which imports this file
+    from primer.model.gpt import GPTConfig
+
+
+class KVCache:
+    """Two tensors (L, slots, K, columns + 1, D) that grow as needed. What stands in the last column is never read."""
+
+    def __init__(self, config: "GPTConfig", dtype: torch.dtype, device: torch.device) -> None:
+        self.config, self.dtype, self.device = config, dtype, device
+        self.keys, self.values = self._empty(0, 0), self._empty(0, 0)
+
+    @property
+    def num_slots(self) -> int:
+        return self.keys.size(1)
+
+    @property
+    def num_columns(self) -> int:
+        return self.keys.size(3) - 1
+
+    def reserve(self, num_slots: int, num_columns: int) -> None:
+        """Make room, at least doubling what has to grow: a row of n tokens is copied log n times."""
+        if num_slots <= self.num_slots and num_columns <= self.num_columns:
+            return
+        if num_slots > self.num_slots:
+            num_slots = max(num_slots, 2 * self.num_slots)
+        if num_columns > self.num_columns:
+            num_columns = min(max(num_columns, 2 * self.num_columns, 64), self.config.context)
+        slots, columns = self.num_slots, self.num_columns
+        old = self.keys, self.values
+        self.keys = self._empty(max(slots, num_slots), max(columns, num_columns))
+        self.values = torch.zeros_like(self.keys)
+        for new, kept in zip((self.keys, self.values), old, strict=True):
+            new[:, :slots, :, :columns] = kept[..., :columns, :]
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Give one slot the first positions of another."""
+        self.reserve(max(source, target) + 1, length)
+        for tensor in (self.keys, self.values):
+            tensor[:, target, :, :length] = tensor[:, source, :, :length]
+
+    def span(
+        self,
+        slots: range | Sequence[int] | NDArray[np.int64],
+        starts: Sequence[int] | NDArray[np.int64],
+        counts: Sequence[int] | NDArray[np.int64],
+        before: Tensor | None = None,
+    ) -> "Span":
+        """The place of B × T new ids, T = max(counts): row i has counts[i] of them, which come after starts[i] others
+        in slots[i]. What pads a row is computed and forgotten; a row with a count of 0 is nothing but padding.
+
+        `before` (B, longest n-gram - 1) are the ids before, -1 where there are none; models with n-grams need it.
+
+        Raises ValueError for rows longer than the context.
+        """
+        return Span(self, slots, np.asarray(starts, np.int64), np.asarray(counts, np.int64), before)
+
+    def _empty(self, num_slots: int, num_columns: int) -> Tensor:
+        config = self.config
+        shape = (config.num_layers, num_slots, config.num_kv_heads, num_columns + 1, config.head_dim)
+        # Zeros, for what is masked is still multiplied, by a weight of 0: and 0 × NaN would be NaN.
+        return torch.zeros(shape, dtype=self.dtype, device=self.device)
+
+
+class Span:
+    """Where one forward pass stands in the cache."""
+
+    def __init__(
+        self,
+        cache: KVCache,
+        slots: range | Sequence[int] | NDArray[np.int64],
+        starts: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        before: Tensor | None,
+    ) -> None:
+        self.length = int((starts + counts).max())  # S
+        if self.length > cache.config.context:
+            raise ValueError(f"{self.length} positions do not fit into a context of {cache.config.context}")
+        cache.reserve(max(slots) + 1, self.length)
+        self.cache, self.before = cache, before
+        steps = np.arange(counts.max())
+        real = steps < counts[:, None]  # (B, T)
+        positions = np.where(real, starts[:, None] + steps, 0)
+        columns = np.where(real, positions, cache.num_columns)
+        heads = np.asarray(slots)[:, None] * cache.config.num_kv_heads + np.arange(cache.config.num_kv_heads)  # (B, K)
+        places = heads[:, :, None] * (cache.num_columns + 1) + columns[:, None]  # (B, K, T)
+        self.positions = self._tensor(positions)
+        self._places = self._tensor(places.reshape(-1))
+        self._rows = slice(slots.start, slots.stop) if isinstance(slots, range) else self._tensor(np.asarray(slots))
+        self.fresh = not starts.any()  # nothing was read before: attention is plainly causal, padding comes last
+        self.aligned = len(steps) == 1 and bool((starts[counts > 0] == self.length - 1).all())  # and nothing to mask
+        self._masks: dict[int, Tensor] = {}
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store k, v (B, K, T, D) of one layer and return all that these rows attend to, (B, K, S, D)."""
+        for tensor, new in ((self.cache.keys, k), (self.cache.values, v)):
+            tensor[layer].view(-1, new.size(-1)).index_copy_(0, self._places, new.reshape(-1, new.size(-1)))
+        if self.fresh:
+            return k, v
+        keys, values = (t[layer, :, :, : self.length][self._rows] for t in (self.cache.keys, self.cache.values))
+        return keys, values
+
+    def mask(self, window: int, dtype: torch.dtype) -> Tensor:
+        """What (B, 1, T, S) to add to attention's logits: 0 for the `window` positions up to its own, else -inf."""
+        if window not in self._masks:
+            distance = self.positions[:, None, :, None] - torch.arange(self.length, device=self.cache.device)
+            seen = distance >= 0 if window >= self.length else (distance >= 0) & (distance < window)
+            mask = torch.zeros(seen.shape, dtype=dtype, device=self.cache.device)
+            self._masks[window] = mask.masked_fill_(seen.logical_not_(), -torch.inf)
+        return self._masks[window]
+
+    def _tensor(self, array: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(array).to(self.cache.device, non_blocking=True)

@@ -1,0 +1,379 @@
+"""`primer chat`: its commands on a dialogue that says what it is told to, and the whole of it on an untrained model."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+
+from primer.core.errors import ConfigError, Interrupted, UserError
+from primer.core.files import sha256, write_json
+from primer.engine.chat import Chat, ChatConfig, main, open_dialogue, with_call
+from primer.engine.chat_pages import Pipe, printable
+from primer.engine.dialogue import Answered, Called, End, Event, Finished, Reply, Said
+from primer.engine.sampling import SamplingConfig
+from primer.model.families import shape
+from primer.model.gpt import GPT
+from primer.model.weights import find_weights, save_model
+from primer.text.chat import ConversationError, Message, ToolCall, assistant, system, tool, user
+from primer.text.conversations import read_conversations
+from primer.text.tokenizer import Tokenizer, train_tokenizer
+
+CALL = ToolCall("calculator", {"expression": "3 + 4"})
+WITH_TOOL = (assistant("Let me see.", CALL), tool("7"), assistant("It is 7."))
+
+
+class Scripted:
+    """A dialogue with its answers written down. Where an answer is None, Ctrl-C is pressed after its first piece."""
+
+    class engine:
+        context = 400
+
+    def __init__(self, *answers: Sequence[Message] | None, finished: End = "stop", sees: int = 100) -> None:
+        self.answers, self.finished, self.sees = list(answers), finished, sees
+        self.asked: list[list[Message]] = []
+        self.samplings: list[SamplingConfig] = []
+
+    def fit(self, messages: Sequence[Message], room: int) -> tuple[list[Message], int]:
+        assert room == 100
+        if len(messages[-1].content) > 50:
+            raise ConversationError("this message is too long.")
+        return list(messages[-self.sees :]), max(0, len(messages) - self.sees)
+
+    def stream(self, messages: Sequence[Message], sampling: SamplingConfig) -> Iterator[Event]:
+        self.asked.append(list(messages))
+        self.samplings.append(sampling)
+        answer = self.answers.pop(0)
+        if answer is None:
+            yield Said("I was ")
+            raise KeyboardInterrupt
+        for message in answer:
+            if message.role == "tool":
+                yield Answered(message.content)
+                continue
+            yield from (Said(message.content[i : i + 3]) for i in range(0, len(message.content), 3))
+            yield from map(Called, message.tool_calls)
+        yield Finished(Reply(tuple(answer), [], [], self.finished))
+
+
+class Script:
+    """A page with what the person types written down."""
+
+    def __init__(self, *lines: str, is_interactive: bool = True) -> None:
+        self.lines, self.is_interactive = list(lines), is_interactive
+        self.shown = ""
+        self.notes: list[str] = []
+
+    def read(self) -> str | None:
+        return self.lines.pop(0) if self.lines else None
+
+    def text(self, piece: str) -> None:
+        self.shown += piece
+
+    def call(self, call: ToolCall) -> None:
+        self.shown += f"<{call.arguments['expression']}"
+
+    def result(self, result: str) -> None:
+        self.shown += f"={result}>"
+
+    def end(self) -> None:
+        self.shown += "|"
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def talk(dialogue: Scripted, *lines: str, system_prompt: str = "") -> tuple[Chat, Script]:
+    page = Script(*lines)
+    chat = Chat(dialogue, page, SamplingConfig(temperature=0.3), system_prompt)  # type: ignore[arg-type]
+    chat.run()
+    return chat, page
+
+
+# --- talking ---
+
+
+def test_a_conversation_grows() -> None:
+    dialogue = Scripted([assistant("Hello!")], WITH_TOOL, [assistant("Bye.")])
+    chat, page = talk(dialogue, "hi", "", "  what is 3 + 4?  ", "bye", system_prompt="Be kind.")
+    assert page.shown == "Hello!|Let me see.<3 + 4=7>It is 7.|Bye.|"
+    assert chat.messages == [
+        system("Be kind."), user("hi"), assistant("Hello!"), user("what is 3 + 4?"), *WITH_TOOL, user("bye"),
+        assistant("Bye."),
+    ]  # fmt: skip
+    assert dialogue.asked[-1] == chat.messages[:-1]
+    assert page.notes == []
+
+
+def test_each_answer_is_drawn_anew() -> None:
+    dialogue = Scripted([assistant("a")], [assistant("b")])
+    talk(dialogue, "hi", "/undo", "hi")
+    assert [sampling.seed for sampling in dialogue.samplings] == [1338, 1339]
+
+
+def test_what_does_not_fit_is_said() -> None:
+    dialogue = Scripted([assistant("a")], [assistant("b")], [assistant("c")], sees=3)
+    _, page = talk(dialogue, "1", "2", "3")
+    assert page.notes == ["the model sees no more of the first 2 messages: the chat is too long."]
+    assert [len(asked) for asked in dialogue.asked] == [1, 3, 3]
+
+
+def test_a_question_that_is_too_long_changes_nothing() -> None:
+    chat, page = talk(Scripted([assistant("a")]), "x" * 60, "hi")
+    assert page.notes == ["this message is too long."]
+    assert page.shown == "|a|"  # an empty reply: in a pipe every question has its line
+    assert chat.messages == [user("hi"), assistant("a")]
+
+
+@pytest.mark.parametrize(("finished", "note"), [("length", "cut off: --max-tokens"), ("calls", "too many tool calls")])
+def test_an_answer_that_was_cut_off_is_noted(finished: End, note: str) -> None:
+    _, page = talk(Scripted([assistant("and so on and")], finished=finished), "go on")
+    assert note in page.notes[0]
+
+
+# --- Ctrl-C ---
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_chat() -> None:
+    chat, page = talk(Scripted(None, [assistant("Yes.")]), "go on", "still there?")
+    assert page.shown == "I was |Yes.|"
+    assert page.notes == ["stopped."]
+    assert chat.messages == [user("go on"), assistant("I was "), user("still there?"), assistant("Yes.")]
+
+
+def test_ctrl_c_before_the_first_word_takes_the_question_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[Event]:
+        raise KeyboardInterrupt
+        yield
+
+    dialogue = Scripted()
+    monkeypatch.setattr(dialogue, "stream", interrupted)
+    chat, _ = talk(dialogue, "go on")
+    assert chat.messages == []
+
+
+def test_ctrl_c_among_tools_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[Event]:
+        yield from (Said("Let me "), Said("see."), Called(CALL), Called(CALL), Answered("7"), Answered("8"), Said("It"))
+        raise KeyboardInterrupt
+
+    dialogue = Scripted()
+    monkeypatch.setattr(dialogue, "stream", interrupted)
+    chat, _ = talk(dialogue, "go on")
+    assert chat.messages == [
+        user("go on"), assistant("Let me see.", CALL, CALL), tool("7"), tool("8"), assistant("It")
+    ]  # fmt: skip
+    assert with_call([user("x"), tool("7")], "", CALL)[-1] == assistant("", CALL)
+
+
+def test_ctrl_c_ends_a_chat_that_nobody_sits_at() -> None:
+    page = Script("go on", "more", is_interactive=False)
+    with pytest.raises(KeyboardInterrupt):
+        Chat(Scripted(None), page, SamplingConfig()).run()  # type: ignore[arg-type]
+    assert page.lines == ["more"]
+
+
+# --- commands ---
+
+
+def test_commands_are_listed_and_near_ones_suggested() -> None:
+    chat, page = talk(Scripted(), "/help", "/sistem Be kind.")
+    assert [note.split()[0] for note in page.notes[:-1]] == list(chat.commands)
+    assert page.notes[-1] == "there is no command /sistem; did you mean '/system'?"
+
+
+def test_quit_leaves_the_rest_unread() -> None:
+    _, page = talk(Scripted(), "/quit", "hi")
+    assert page.lines == ["hi"]
+
+
+def test_the_system_prompt_can_be_changed() -> None:
+    dialogue = Scripted([assistant("a")], [assistant("b")], [assistant("c")])
+    _, page = talk(
+        dialogue, "/system", "/system Be kind.", "1", "/system Be brief.", "2", "/system", "/system none", "3"
+    )
+    assert page.notes == ["there is no system prompt.", "Be brief."]
+    assert [asked[0] for asked in dialogue.asked] == [system("Be kind."), system("Be brief."), user("1")]
+
+
+def test_the_temperature_can_be_changed() -> None:
+    dialogue = Scripted([assistant("a")])
+    _, page = talk(dialogue, "/temperature", "/temperature 0", "/temperature hot", "/temperature -1", "hi")
+    assert page.notes[:2] == ["the temperature is 0.3.", "the temperature is 0."]
+    assert page.notes[2] == "/temperature takes a number such as 0.7, not 'hot'."
+    assert "must be 0 or more" in page.notes[3]
+    assert dialogue.samplings[0].temperature == 0
+
+
+def test_undo_and_clear() -> None:
+    dialogue = Scripted([assistant("a")], WITH_TOOL)
+    chat, page = talk(dialogue, "/undo", "1", "2", "/undo", system_prompt="Be kind.")
+    assert chat.messages == [system("Be kind."), user("1"), assistant("a")]
+    assert page.notes == ["there is nothing to take back.", "taken back: 2"]
+    page.lines = ["/clear"]
+    chat.run()
+    assert chat.messages == [system("Be kind.")]
+
+
+def test_saved_conversations_are_training_data(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    chat, page = talk(Scripted(WITH_TOOL), "/save", f"/save {path}", "what is 3 + 4?", f"/save {path}", f"/save {path}")
+    assert page.notes[0] == "/save needs the name of a file, such as chats.jsonl."
+    assert page.notes[1] == "there is nothing to save yet."
+    assert list(read_conversations(str(path))) == [tuple(chat.messages)] * 2
+    assert (
+        json.loads(path.read_text().splitlines()[0])["messages"][1]["tool_calls"][0]["function"]["name"] == "calculator"
+    )
+    _, page = talk(Scripted([assistant("a")]), "hi", f"/save {tmp_path}")
+    assert "cannot write" in page.notes[0]
+
+
+# --- a pipe ---
+
+
+def test_a_pipe_has_a_line_for_each_question(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\n\n/help\ntwo\n" + "x" * 60 + "\nthree"))
+    dialogue = Scripted([assistant("first line\nsecond line")], WITH_TOOL, [assistant("c")])
+    Chat(dialogue, Pipe(), SamplingConfig()).run()  # type: ignore[arg-type]
+    shown = capsys.readouterr()
+    assert shown.out == "first line second line\nIt is 7.\n\nc\n"
+    assert 'calculator: {"expression": "3 + 4"}\n→ 7\n' in shown.err
+    assert "this message is too long." in shown.err
+
+
+def test_nothing_steers_the_terminal() -> None:
+    assert printable("a\x1b[31m\r\nb\tc\x9b é 好 👍🏽") == "a\ufffd[31m\ufffd\nb\tc\ufffd é 好 👍🏽"
+
+
+# --- the command, on an untrained model ---
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that can be talked to and has learnt nothing."""
+    path = tmp_path_factory.mktemp("runs") / "demo"
+    tokenizer = train_tokenizer(["What is three and four? It is seven. " * 4], 290)
+    tokenizer.save(path)
+    write_json(path / "config.json", {"tokenizer_fingerprint": tokenizer.fingerprint})
+    folder = path / "checkpoints" / "step_000005"
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+    save_model(folder, GPT(shape("gpt2", 1, tokenizer.vocab_size, context=128)))
+    write_json(folder / "state.json", {"files": {"model.safetensors": sha256(folder / "model.safetensors")}})
+    return path
+
+
+def test_the_command_answers_a_pipe(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("What is it?\nAnd now?\n"))
+    main(ChatConfig(run, sampling=SamplingConfig(max_tokens=10), system="Be kind."))
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 2
+    assert "<|" not in shown.out
+    assert "step_000005" in shown.err
+
+
+def test_an_answer_can_be_stopped_and_another_asked_for(run: Path) -> None:
+    class Impatient(Script):
+        def text(self, piece: str) -> None:
+            super().text(piece)
+            if len(self.shown) == len(piece):  # the very first
+                raise KeyboardInterrupt
+
+    dialogue = open_dialogue(find_weights(run), Tokenizer.load(run), "calculator", tiny.CPU)
+    page = Impatient("What is it?", "And now?")
+    chat = Chat(dialogue, page, SamplingConfig(temperature=0, max_tokens=5))
+    chat.run()
+    assert page.notes[0] == "stopped."
+    assert [message.role for message in chat.messages[-2:]] == ["user", "assistant"]
+    assert chat.messages[-2] == user("And now?")
+    assert not dialogue.engine.busy
+
+
+def test_python_says_how_it_is_kept(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("primer.engine.chat.describe_mechanism", lambda: "Python programs run isolated.")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    main(ChatConfig(run, tools="calculator,python"))
+    assert "Python programs run isolated." in capsys.readouterr().err
+
+
+def test_what_cannot_be_talked_to(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no tool 'calc'"):
+        main(ChatConfig(run, tools="calc"))
+    with pytest.raises(UserError, match="does not exist"):
+        main(ChatConfig(tmp_path / "nothing"))
+    characters = train_tokenizer(["abc"], 0, "char")
+    other = tmp_path / "other"
+    characters.save(other)
+    write_json(other / "config.json", {})
+    with pytest.raises(UserError):
+        main(ChatConfig(other))
+
+
+def test_ctrl_c_at_a_pipe_is_reported(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("primer.engine.chat.Chat.run", interrupted)
+    with pytest.raises(Interrupted, match="stopped"):
+        main(ChatConfig(run))
+
+
+def test_a_real_terminal(run: Path) -> None:
+    """Typed and read through a pseudo-terminal: Ctrl-C during a long answer, and then another question."""
+    ours, theirs = pty.openpty()
+    code = f"""
+from pathlib import Path
+from primer.engine.chat import ChatConfig, main
+from primer.engine.sampling import SamplingConfig
+main(ChatConfig(Path({str(run)!r}), sampling=SamplingConfig(max_tokens=100)))
+print("left")"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env={**os.environ, "TERM": "dumb", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+
+    def until(text: bytes) -> None:
+        nonlocal seen
+        deadline = time.monotonic() + 60
+        while text not in seen:
+            assert time.monotonic() < deadline, seen
+            try:
+                seen += os.read(ours, 4096)
+            except OSError:  # closed at the other end
+                assert text in seen, seen
+        seen = seen.partition(text)[2]
+
+    try:
+        until(b"> ")
+        os.kill(process.pid, 2)
+        until(b"nothing to stop")
+        until(b"> ")
+        os.write(ours, b"/system Be kind.\n/system\n")
+        until(b"Be kind.\r\n")
+        until(b"Be kind.\r\n")
+        os.write(ours, b"What is it?\n")
+        until(b"What is it?")
+        until(b"\n> ")
+        os.write(ours, b"\x04")
+        until(b"left")
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)

@@ -7,6 +7,7 @@ import pytest
 import tiny
 import torch
 
+from primer.text.chat import assistant, user
 from primer.text.corpus import CorpusConfig, open_corpus
 from primer.text.prepare import prepare
 from primer.text.tokenizer import train_tokenizer
@@ -44,3 +45,16 @@ def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     corpus = open_corpus(CorpusConfig(data=str(path / "text.jsonl")))
     prepare(corpus, train_tokenizer(texts, 0, "char"), path / "shards", workers=1)
     return path / "shards"
+
+
+@pytest.fixture(scope="session")
+def chat_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run for the stages after pretraining to start from."""
+    return tiny.chat_base(tmp_path_factory.mktemp("chat_base"))
+
+
+@pytest.fixture(scope="session")
+def conversations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty short conversations."""
+    rows = [tiny.as_row([user(question), assistant(answer)]) for question, answer in tiny.sums(60)]
+    return tiny.jsonl(tmp_path_factory.mktemp("conversations") / "sums.jsonl", rows)

@@ -15,7 +15,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "prepare": ("primer.text.prepare", "PrepareConfig", "text to token shards"),
     "tokenizer": ("primer.text.tokenizer_commands", "", "train, show or eval a tokenizer"),
     "pretrain": ("primer.train.pretrain", "PretrainConfig", "train a model on raw text"),
+    "chat-format": ("primer.text.chat_commands", "", "show conversations as the model reads them"),
+    "sft": ("primer.train.sft", "SFTConfig", "teach a base model to converse"),
+    "dpo": ("primer.train.dpo", "DPOConfig", "teach a chat model to prefer the better answer"),
+    "rl": ("primer.train.rl", "RLConfig", "improve a chat model by trial and reward"),
     "sample": ("primer.engine.sample", "SampleConfig", "let a trained model continue a text"),
+    "chat": ("primer.engine.chat", "ChatConfig", "talk to a trained model, in the terminal"),
+    "eval": ("primer.evaluate.eval", "EvalConfig", "measure a trained model on tasks"),
+    "report": ("primer.evaluate.report_command", "ReportConfig", "write the report of a run, or of a speedrun"),
     "speedrun": ("primer.speedrun", "SpeedrunConfig", "the whole way in one go, resumable"),
 }
 
@@ -48,11 +55,11 @@ def dispatch(args: list[str]) -> None:
         raise ConfigError(f"there is no command {name!r}; {suggest(name, COMMANDS)}")
     module_name, config_name, _ = COMMANDS[name]
     module = import_module(module_name)
-    if name == "tokenizer":
+    if not config_name:
         run_subcommand(name, module.COMMANDS, rest)
         return
-    default, rest = defaults(name, rest)
     kind = getattr(module, config_name)
+    default, rest = defaults(name, module, kind, rest)
     about = (kind.__doc__ or "") + (presets_help() if name == "pretrain" else "")
     module.main(parse(kind, f"primer {name}", rest, default, about))
 
@@ -69,24 +76,26 @@ def run_subcommand(name: str, commands: dict[str, tuple[type, Callable[[Any], No
     function(parse(kind, f"primer {name} {args[0]}", args[1:], None))
 
 
-def defaults(name: str, args: list[str]) -> tuple[Any, list[str]]:
+def defaults(name: str, module: Any, kind: type, args: list[str]) -> tuple[Any, list[str]]:
     """The config that the options go on top of: a preset's, or, with --resume, the run's own."""
-    if name != "pretrain":
+    if name not in ("pretrain", "sft", "dpo", "rl"):
         return None, args
-    from primer.core.rundir import RunDir, newest_run
-    from primer.presets import PRETRAIN
-    from primer.train.pretrain import PretrainConfig, saved_config
+    default = kind()
+    if name == "pretrain":
+        from primer.presets import PRETRAIN
 
-    preset, args = take_option(args, "--preset")
-    if preset is not None and preset not in PRETRAIN:
-        raise ConfigError(f"there is no preset {preset!r}; {suggest(preset, PRETRAIN)}")
-    default = PRETRAIN[preset] if preset else PretrainConfig()
+        preset, args = take_option(args, "--preset")
+        if preset is not None and preset not in PRETRAIN:
+            raise ConfigError(f"there is no preset {preset!r}; {suggest(preset, PRETRAIN)}")
+        default = PRETRAIN[preset] if preset else default
     if "--resume" not in args or "--help" in args or "-h" in args:
         return default, args
+    from primer.core.rundir import RunDir, newest_run
+
     path, rest = take_option(args, "--run")
-    run = RunDir(Path(path)) if path else RunDir(default.run) if preset and default.run else newest_run()
-    saved = saved_config(run)
-    asked = parse(PretrainConfig, "primer pretrain", [arg for arg in rest if arg != "--resume"], saved)
+    run = RunDir(Path(path)) if path else RunDir(default.run) if default.run else newest_run()
+    saved = module.saved_config(run)
+    asked = parse(kind, f"primer {name}", [arg for arg in rest if arg != "--resume"], saved)
     if replace(asked, runtime=saved.runtime) != saved:
         raise ConfigError(
             f"{run.path} was begun with other options, and goes on with those: beside --resume only the device, "

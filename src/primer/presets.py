@@ -1,11 +1,16 @@
-"""The named recipes, as plain Python values: `primer pretrain --preset NAME`, every option on top of it."""
+"""The named recipes, as plain Python values: `primer pretrain --preset NAME`, every option on top of it, and `primer
+speedrun --preset NAME`, the whole way."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from primer.model.families import ShapeOverrides
 from primer.model.optim import OptimConfig
+from primer.train.dpo import DPOConfig, DPOLoss
 from primer.train.loop import LoopConfig
 from primer.train.pretrain import PretrainConfig
+from primer.train.rl import RLConfig
+from primer.train.sft import SFTConfig
 
 PRETRAIN: dict[str, PretrainConfig] = {
     # nanoGPT's character benchmark, as a race: its text, split and context, to its CPU recipe's validation loss.
@@ -70,4 +75,88 @@ PRETRAIN: dict[str, PretrainConfig] = {
         eval_tokens=10_485_760,
         save_every=1000,
     ),
+}
+
+
+@dataclass(frozen=True)
+class Speedrun:
+    """Raw text to an assistant: the four stages of training, and how much is asked of each in the end."""
+
+    base: PretrainConfig
+    sft: SFTConfig
+    dpo: DPOConfig
+    rl: RLConfig
+    tasks: tuple[str, ...] = ("curriculum",)
+    """What every stage is examined in."""
+    questions: int = 0
+    """Questions of a task for the last stage (0: all; of the curriculum 200 a lesson)."""
+    questions_between: int = 0
+    """Questions of a task for the stages before it."""
+    text: str = ""
+    """What the base model reads; empty: the curriculum's prose."""
+    documents: int = 0
+    """Documents of the curriculum's prose."""
+
+
+LAPTOP = Speedrun(
+    base=PretrainConfig(
+        vocab_size=512,
+        depth=4,
+        shape=ShapeOverrides(width=128),
+        context=256,
+        order="packed",
+        batch_rows=32,
+        loop=LoopConfig(num_steps=60, warmup_steps=5),
+        eval_every=0,
+        save_every=0,
+        sample_every=0,
+        tensorboard=False,
+    ),
+    sft=SFTConfig(loop=LoopConfig(num_steps=440, warmup_steps=5, decay=0.8), eval_every=110, tensorboard=False),
+    dpo=DPOConfig(pairs=1600, batch_rows=32, eval_every=0, tensorboard=False),
+    rl=RLConfig(loop=LoopConfig(num_steps=16, warmup_steps=2), eval_every=0, tensorboard=False),
+    documents=6000,
+    questions_between=1000,
+)
+HUB = Speedrun(
+    base=PretrainConfig(
+        vocab_size=32_768, depth=12, eval_tokens=5_242_880, save_every=500, optim=OptimConfig(weight_decay=0.05)
+    ),
+    sft=SFTConfig(
+        data=("hf:HuggingFaceTB/smoltalk:all=10", "gsm8k=1", "curriculum=1"), on_bad="skip", tokens=200_000_000,
+        batch_rows=64, compile="auto",
+    ),
+    dpo=DPOConfig(
+        data=("hf:HuggingFaceH4/ultrafeedback_binarized:default:train_prefs",), on_bad="skip", batch_rows=64,
+        preference=DPOLoss(nll=0.1),
+    ),
+    rl=RLConfig(
+        tasks=("gsm8k",), prompts=32, samples=16, max_tokens=256, batch_rows=512,
+        loop=LoopConfig(num_steps=230, warmup_steps=5),
+    ),
+    tasks=("mmlu", "arc-easy", "arc-challenge", "gsm8k", "humaneval", "curriculum"),
+    questions_between=2000,
+    text="hf:HuggingFaceFW/fineweb-edu:sample-10BT",
+)  # fmt: skip
+
+SPEEDRUNS: dict[str, Speedrun] = {
+    # Two cores, ten minutes, three gigabytes: the built-in lessons and nothing else.
+    "laptop": LAPTOP,
+    # The same in a minute: it shows that everything works, and learns next to nothing.
+    "tiny": replace(
+        LAPTOP,
+        base=replace(
+            LAPTOP.base, shape=ShapeOverrides(width=64), depth=2, batch_rows=16, loop=LoopConfig(num_steps=10)
+        ),
+        sft=replace(LAPTOP.sft, batch_rows=16, loop=LoopConfig(num_steps=30), eval_every=0),
+        dpo=replace(LAPTOP.dpo, batch_rows=8, pairs=64),
+        rl=replace(LAPTOP.rl, prompts=4, samples=4, eval_prompts=8, max_tokens=48, loop=LoopConfig(num_steps=2)),
+        documents=600,
+        questions=60,
+        questions_between=30,
+    ),
+    # One GPU, a night: a model of 12 layers that has read two billion tokens of educational web text.
+    "gpu": HUB,
+    # Eight H100s for four hours, about $100: 20 layers, the size of nanochat's speedrun.
+    "8xh100": replace(HUB, base=replace(HUB.base, depth=20), sft=replace(HUB.sft, batch_rows=256)),
 }

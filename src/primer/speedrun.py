@@ -1,42 +1,184 @@
-"""`primer speedrun`: the whole way in one go. For now: text, tokenizer, shards, a trained model, and what it writes.
+"""`primer speedrun`: raw text to an assistant in one go.
 
-Called again it goes on where it stopped, or says that all is done.
+text → tokenizer and shards → base → SFT → DPO → RL → evaluation → report, each in a folder of its own:
+
+runs/laptop/  speedrun.json  text/  base/  sft/  dpo/  rl/  report.md  report.html  report.json
+
+Called again it goes on where it stopped, in the middle of a stage too, or says that all is done.
 """
 
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from primer.core.rundir import RunDir
-from primer.core.runtime import RuntimeConfig
-from primer.engine.sample import SampleConfig
-from primer.engine.sample import main as sample
-from primer.engine.sampling import SamplingConfig
-from primer.presets import PRETRAIN
+from rich.console import Console
+
+from primer.core.config import from_json, to_json
+from primer.core.errors import ConfigError, TrainingError, suggest
+from primer.core.files import atomic_path, read_json, write_json
+from primer.core.rundir import RUNS, RunDir
+from primer.core.runtime import RuntimeConfig, machine, start_runtime
+from primer.evaluate.eval import EvalConfig, evaluate, show
+from primer.evaluate.speedrun_report import write_speedrun_report
+from primer.presets import SPEEDRUNS, Speedrun
+from primer.tasks.curriculum.curriculum import Curriculum
+from primer.train import dpo, pretrain, rl, sft
 from primer.train.checkpoint import saved_steps
-from primer.train.pretrain import SAMPLE_TOKENS, saved_config
-from primer.train.pretrain import main as pretrain
+
+TRAINED = {"base": pretrain, "sft": sft, "dpo": dpo, "rl": rl}
+STAGES = ("text", "base", "sft", "dpo", "rl", "evaluation", "report")
+LEDGER = "speedrun.json"
 
 
 @dataclass(frozen=True)
 class SpeedrunConfig:
-    """Text to a trained model and a page that it wrote, resumable."""
+    """Raw text to an assistant that one can talk to: the whole way, resumable."""
 
-    preset: Literal["shakespeare", "shakespeare-char"] = "shakespeare"
+    preset: str = "laptop"
+    """laptop (two cores, ten minutes), tiny (a minute), gpu (one GPU, data from the hub), 8xh100."""
     run: Path | None = None
-    """Folder of the run; None: runs/ and the preset's name."""
+    """Folder of everything; None: runs/ and the preset's name."""
+    price: float | None = None
+    """Dollars an hour of this machine, for the report; None: its usual price where it is known."""
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
 
+class Ledger:
+    """What is done and how long it took, kept on disk."""
+
+    def __init__(self, root: Path, preset: str, price: float | None) -> None:
+        """Raises ConfigError if the folder is of another preset."""
+        self.path = root / LEDGER
+        self.kept: dict[str, Any] = {
+            "preset": preset, "command": " ".join(sys.argv), "machine": machine(), "price": price, "stages": {}
+        }  # fmt: skip
+        if self.path.is_file():
+            self.kept |= read_json(self.path)
+            if self.kept["preset"] != preset:
+                raise ConfigError(
+                    f"{root} is a run of the preset {self.kept['preset']!r}. Give that one, or another --run."
+                )
+
+    def is_done(self, stage: str) -> bool:
+        """Whether a stage has come to its end."""
+        return bool(self.kept["stages"].get(stage, {}).get("done"))
+
+    def add(self, stage: str, seconds: float, done: bool) -> None:
+        """Time spent on a stage, which may have been stopped before."""
+        before = self.kept["stages"].get(stage, {"seconds": 0.0})
+        self.kept["stages"][stage] = {"seconds": round(before["seconds"] + seconds, 2), "done": done}
+        write_json(self.path, self.kept)
+
+    @property
+    def seconds(self) -> float:
+        """Of everything so far."""
+        return float(sum(stage["seconds"] for stage in self.kept["stages"].values()))
+
+
 def main(config: SpeedrunConfig) -> None:
-    """Run what is left to do."""
-    preset = PRETRAIN[config.preset]
-    path = config.run or preset.run
-    assert path is not None, "every preset names its run"
-    run = RunDir(path)
-    if run.config_file.exists() and saved_steps(run):
-        pretrain(replace(saved_config(run), runtime=config.runtime))
-    else:
-        pretrain(replace(preset, run=path, runtime=config.runtime))
-    settings = SamplingConfig(max_tokens=SAMPLE_TOKENS)
-    sample(SampleConfig(run=path, prompt="ROMEO:\n", sampling=settings, runtime=config.runtime))
+    """Run what is left to do. Raises ConfigError for a preset that does not exist, Interrupted on Ctrl-C."""
+    if config.preset not in SPEEDRUNS:
+        raise ConfigError(f"there is no preset {config.preset!r}; {suggest(config.preset, SPEEDRUNS)}")
+    root = config.run or RUNS / config.preset
+    recipe = with_runtime(SPEEDRUNS[config.preset], config.runtime)
+    console = Console(highlight=False, emoji=False)
+    with RunDir(root).locked():
+        ledger = Ledger(root, config.preset, config.price)
+        if all(map(ledger.is_done, STAGES)):
+            console.print(f"{root} is done already.")
+        works = stage_works(recipe, root)
+        for number, stage in enumerate(STAGES, 1):
+            title = f"[bold]{number}/{len(STAGES)} {stage}[/bold]"
+            if ledger.is_done(stage):
+                console.print(f"{title} · done in {ledger.kept['stages'][stage]['seconds']:.0f} s")
+                continue
+            console.rule(title, align="left")
+            started = time.perf_counter()
+            done = False
+            try:
+                works[stage]()
+                done = True
+            finally:
+                ledger.add(stage, time.perf_counter() - started, done)
+    minutes = ledger.seconds / 60
+    console.print(f"\nall done in {minutes:.1f} minutes. The report: {root / 'report.md'}, and report.html")
+    console.print(f"now talk to it: primer chat --run {root / 'rl'}")
+
+
+def with_runtime(recipe: Speedrun, runtime: RuntimeConfig) -> Speedrun:
+    """The recipe on this device."""
+    return replace(recipe, **{name: replace(getattr(recipe, name), runtime=runtime) for name in TRAINED})
+
+
+def stage_works(recipe: Speedrun, root: Path) -> dict[str, Callable[[], None]]:
+    """What each stage does."""
+    text = root / "text" / "lessons.jsonl"
+    base = replace(recipe.base, data=recipe.text or str(text), run=root / "base")
+    works = {"text": lambda: write_lessons(recipe, text), "base": lambda: train_stage("base", base)}
+    for source, name in pairwise(TRAINED):
+        config = replace(getattr(recipe, name), source=root / source, run=root / name)
+        works[name] = partial(train_stage, name, config)
+    return works | {
+        "evaluation": lambda: evaluate_stages(recipe, root),
+        "report": lambda: print_report(root),
+    }
+
+
+def write_lessons(recipe: Speedrun, path: Path) -> None:
+    """The curriculum's prose, for the tokenizer and the base model; nothing where the text comes from elsewhere."""
+    if recipe.text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for document in islice(Curriculum().documents("train", seed=0), recipe.documents):
+            file.write(json.dumps({"text": document}, ensure_ascii=False) + "\n")
+
+
+def train_stage(name: str, config: Any) -> None:
+    """Train, or go on with it: in this process, or on a machine with several GPUs in one for each."""
+    import torch
+
+    module, run = TRAINED[name], RunDir(config.run)
+    if saved_steps(run):
+        config = replace(module.saved_config(run), runtime=config.runtime)
+    gpus = torch.cuda.device_count() if config.runtime.device in ("auto", "cuda") else 0
+    if gpus < 2:
+        module.main(config)
+        return
+    options = run.path.with_suffix(".json")
+    write_json(options, to_json(config))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus)]
+    if code := subprocess.run([*command, "-m", "primer.speedrun", name, str(options)]).returncode:
+        raise TrainingError(
+            f"the stage {name} stopped with exit code {code}. The same command goes on from its last checkpoint."
+        )
+
+
+def evaluate_stages(recipe: Speedrun, root: Path) -> None:
+    """The same held-out questions to every stage, more of them to the last; and which of two answers DPO prefers."""
+    with start_runtime(recipe.base.runtime) as runtime:
+        for name in TRAINED:
+            limit = recipe.questions if name == "rl" else recipe.questions_between
+            config = EvalConfig(run=root / name, tasks=",".join(recipe.tasks), limit=limit)
+            results = evaluate(config, runtime)
+            if name == "rl":
+                show(results)
+    dpo.examine(root / "dpo", recipe.base.runtime)
+
+
+def print_report(root: Path) -> None:
+    """report.md, report.html, report.json."""
+    write_speedrun_report(root)
+
+
+if __name__ == "__main__":  # one rank of a stage, under torchrun
+    stage, options = sys.argv[1:]
+    kind = type(getattr(next(iter(SPEEDRUNS.values())), stage))
+    TRAINED[stage].main(from_json(kind, read_json(Path(options))))

@@ -24,7 +24,8 @@ from primer.text.tokenizer import Tokenizer, train_tokenizer
 from primer.train import pretrain as module
 from primer.train.checkpoint import read_best, saved_steps, step_folder
 from primer.train.loop import Step
-from primer.train.pretrain import PretrainConfig, Pretraining, PretrainStage, pretrain
+from primer.train.pretrain import PretrainConfig, PretrainStage, pretrain
+from primer.train.runner import Runner
 
 TIMES = {"seconds", "step_seconds", "tokens_per_second"}
 
@@ -32,21 +33,21 @@ TIMES = {"seconds", "step_seconds", "tokens_per_second"}
 @pytest.fixture(autouse=True)
 def no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's peak is not what is tested here."""
-    monkeypatch.setattr(module, "measured_flops", lambda runtime: 1e10)
+    monkeypatch.setattr("primer.train.runner.measured_flops", lambda runtime: 1e10)
 
 
 @pytest.fixture
 def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Press Ctrl-C in a step (0: never)."""
-    log = Pretraining.log
+    log = Runner.log
 
     def stop(number: int) -> None:
-        def pressed(self: Pretraining, step: Step) -> None:
+        def pressed(self: Runner, step: Step) -> None:
             log(self, step)
             if step.progress.step == number:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        monkeypatch.setattr(Pretraining, "log", pressed)
+        monkeypatch.setattr(Runner, "log", pressed)
 
     return stop
 

@@ -1,12 +1,20 @@
 """The report of a run: loss.png and report.md, from its metrics."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from primer.core.files import atomic_path, write_text
+from primer.core.files import atomic_path, write_json, write_text
 from primer.core.rundir import RunDir
+from primer.evaluate.report_page import code, fenced, inline, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OUTCOME_FILE = "report.json"
+NO_FINDINGS = ("step", "tokens", "seconds", "validation_loss")
 
 
 @dataclass(frozen=True)
@@ -21,48 +29,47 @@ class Outcome:
 
 
 def write_report(run: RunDir, outcome: Outcome) -> Path:
-    """Draw the losses and write the report beside them."""
+    """Draw the losses and write the report beside them; the outcome is kept, so that it can be written again."""
     rows = run.metrics()
+    write_json(run.path / OUTCOME_FILE, vars(outcome))
     draw_loss(rows, run.path / "loss.png", outcome.title)
-    evaluations = [row for row in rows if "validation_loss" in row]
-    lines = [
-        f"# {outcome.title}",
-        "",
-        f"`{outcome.command}`",
-        "",
-        f"on {outcome.machine}",
-        "",
-        "| | |",
-        "| --- | --- |",
-    ]
-    lines += [f"| {key} | {value} |" for key, value in outcome.facts.items()]
-    lines += [
-        "",
-        "![loss](loss.png)",
-        "",
-        "| step | validation loss | bits per byte |",
-        "| ---: | ---: | ---: |",
-    ]
-    lines += [f"| {r['step']:,} | {r['validation_loss']:.4f} | {r['bits_per_byte']:.4f} |" for r in evaluations]
+    lines = [f"# {outcome.title}", "", code(outcome.command), "", f"on {outcome.machine}", ""]
+    lines += table(("", ""), [(key, inline(value, 1000)) for key, value in outcome.facts.items()], left=2)
+    lines += ["![loss](loss.png)", "", *evaluations_table(rows)]
     samples = sorted(run.samples.glob("step_*.txt"))
     if samples:
-        lines += ["", f"## A sample after step {int(samples[-1].stem.removeprefix('step_')):,}", ""]
-        lines += ["````text", samples[-1].read_text(encoding="utf-8").rstrip(), "````"]
+        lines += [f"## A sample after step {int(samples[-1].stem.removeprefix('step_')):,}", ""]
+        lines += fenced(samples[-1].read_text(encoding="utf-8"))
     path = run.path / "report.md"
-    write_text(path, "\n".join(lines) + "\n")
+    write_text(path, "\n".join(lines).rstrip() + "\n")
     return path
 
 
-def draw_loss(rows: list[dict[str, Any]], path: Path, title: str) -> None:
+def evaluations_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What was found on the validation split, step by step: the loss, and what else the stage measures."""
+    found = [row for row in rows if "validation_loss" in row]
+    others = [key for key in dict.fromkeys(key for row in found for key in row) if key not in NO_FINDINGS]
+    keys = ("validation_loss", *others)
+    cells = [[f"{row['step']:,}", *(f"{row[key]:.4f}" if key in row else "" for key in keys)] for row in found]
+    return table(("step", *(key.replace("_", " ") for key in keys)), cells, left=0) if found else []
+
+
+def draw_loss(rows: Sequence[dict[str, Any]], path: Path, title: str) -> None:
     """Training loss of each step, and its running mean, and the validation losses."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    training = [(row["step"], row["loss"]) for row in rows if "loss" in row]
-    evaluations = [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row]
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    plot_loss(figure.add_subplot(), rows, title)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def plot_loss(axes: "Axes", rows: Sequence[dict[str, Any]], title: str) -> None:
+    """The curves of `draw_loss`."""
+    training = [(row["step"], row["loss"]) for row in rows if "loss" in row]
+    evaluations = [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row]
     if training:
         steps, losses = zip(*training, strict=True)
         axes.plot(steps, losses, color="tab:blue", alpha=0.25, linewidth=0.8, label="training")
@@ -77,8 +84,6 @@ def draw_loss(rows: list[dict[str, Any]], path: Path, title: str) -> None:
     axes.grid(alpha=0.3)
     if training or evaluations:
         axes.legend()
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
 
 
 def running_mean(values: tuple[float, ...], memory: float = 0.95) -> list[float]:

@@ -114,6 +114,11 @@ def load_checkpoint(folder: Path, model: GPT, optimizer: MuonAdamW | None) -> Pr
 
 def load_newest(run: RunDir, model: GPT, optimizer: MuonAdamW, report: Callable[[str], None]) -> Progress:
     """Load the newest good checkpoint, reporting damaged ones on the way. Raises CheckpointError if none is good."""
+    return load_checkpoint(newest_good(run, report), model, optimizer)
+
+
+def newest_good(run: RunDir, report: Callable[[str], None] = lambda _: None) -> Path:
+    """The newest checkpoint that is as it was written. Raises CheckpointError if there is none."""
     steps = saved_steps(run)
     if not steps:
         raise CheckpointError(f"{run.path} has no checkpoint to resume from. Start it again without --resume.")
@@ -123,7 +128,7 @@ def load_newest(run: RunDir, model: GPT, optimizer: MuonAdamW, report: Callable[
         except CheckpointError as error:
             report(f"{error} Trying the one before.")
             continue
-        return load_checkpoint(step_folder(run, step), model, optimizer)
+        return step_folder(run, step)
     raise CheckpointError(f"every checkpoint of {run.path} is damaged. Start the run again without --resume.")
 
 

@@ -6,6 +6,7 @@ looks at. What it rests on is measured and noted in docs/log.md.
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -113,12 +114,19 @@ def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) 
 
 def check_numbers(config: "PretrainConfig") -> None:
     """Raise ConfigError for a number that no run can have."""
-    least: list[tuple[object, float, tuple[str, ...]]] = [
+    check_least([
         (config, 1, ("depth", "context", "batch_rows", "micro_rows", "tokens", "ngram_buckets", "keep")),
         (config, 0, ("dropout", "eval_every", "eval_tokens", "save_every", "sample_every")),
         (config.loop, 0, ("num_steps", "warmup_steps", "decay", "final_lr", "clip", "seed")),
         (config.shape, 1, tuple(vars(config.shape))),
-    ]
+    ])  # fmt: skip
+    if config.ngrams and min(config.ngrams) < 2:
+        raise ConfigError(f"--ngrams {min(config.ngrams)}: an n-gram has 2 tokens or more.")
+
+
+def check_least(least: Sequence[tuple[object, float, tuple[str, ...]]]) -> None:
+    """Raise ConfigError if an option is smaller than it can be, or a share above 1. Each item names a config, the
+    smallest value, and fields."""
     shares = ("dropout", "decay", "final_lr")
     for part, smallest, names in least:
         for name in names:
@@ -127,8 +135,6 @@ def check_numbers(config: "PretrainConfig") -> None:
                 raise ConfigError(f"--{option} is {value}, and must be {smallest} or more.")
             if value is not None and name in shares and value > 1:
                 raise ConfigError(f"--{option} is {value}, and must be a share between 0 and 1.")
-    if config.ngrams and min(config.ngrams) < 2:
-        raise ConfigError(f"--ngrams {min(config.ngrams)}: an n-gram has 2 tokens or more.")
 
 
 def batch_tokens(tokens: int) -> int:

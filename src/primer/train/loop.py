@@ -22,21 +22,34 @@ from primer.core.runtime import Runtime, step_seed
 from primer.model.dropout import seed_dropout
 from primer.model.gpt import GPT
 from primer.model.optim import SCHEDULES, MuonAdamW, muon_momentum
-from primer.train.batches import Batch
 from primer.train.checkpoint import Progress
 
 MAX_BAD_STEPS = 5  # steps in a row whose gradient is not finite, before the run is given up
 
 
+class StageBatch(Protocol):
+    """What the loop asks of a micro-batch; `train.batches.Batch` is one."""
+
+    inputs: Tensor
+
+    @property
+    def num_targets(self) -> int:
+        """What the sum of the loss is divided by: tokens, or pairs."""
+        ...
+
+
 class Stage(Protocol):
     """What a stage of training supplies."""
 
-    def batches(self, step: int) -> list[Batch]:
-        """This rank's micro-batches of one optimizer step."""
+    reads_ahead: bool
+    """Whether the batches of the next step can be made before this step has changed the model."""
+
+    def batches(self, step: int) -> Sequence[Any]:
+        """This rank's micro-batches of one optimizer step: each a StageBatch of the kind that `loss` takes."""
         ...
 
-    def loss(self, model: GPT, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The sum of the loss over the batch's targets, and what to log."""
+    def loss(self, model: GPT, batch: Any) -> tuple[Tensor, dict[str, float]]:
+        """The sum of the loss over the batch's targets, and what to log, summed likewise."""
         ...
 
 
@@ -96,18 +109,23 @@ def train(
     bad_steps = 0
     model.train()
     with interruptible() as interrupted:
-        batches = stage.batches(progress.step) if progress.step < config.num_steps else []
+        ahead: Sequence[StageBatch] | None = None
         while progress.step < config.num_steps:
             runtime.synchronize()
             started = time.perf_counter()
             step = progress.step
+            try:
+                batches = stage.batches(step) if ahead is None else ahead
+            except TrainingError:  # on every rank; it is what to learn from that is bad, and not what was learned
+                save()
+                raise
             factor = SCHEDULES[config.schedule](
                 step, config.num_steps, config.warmup_steps, config.decay, config.final_lr
             )
             set_rates(optimizer, factor, step)
             metrics = gradients.compute(batches, progress.loss_scale, config.seed, step)
-            if step + 1 < config.num_steps:
-                batches = stage.batches(step + 1)  # read while a GPU still computes
+            # read while a GPU still computes
+            ahead = stage.batches(step + 1) if stage.reads_ahead and step + 1 < config.num_steps else None
             norm = clip(model, config.clip)
             if math.isfinite(norm):
                 optimizer.step()
@@ -154,7 +172,9 @@ class Gradients:
         self.pool = ThreadPoolExecutor(self.workers) if self.workers > 1 else None
         self.num_tokens = 0
 
-    def compute(self, batches: list[Batch], loss_scale: float, seed: int = 0, step: int = 0) -> dict[str, float]:
+    def compute(
+        self, batches: Sequence[StageBatch], loss_scale: float, seed: int = 0, step: int = 0
+    ) -> dict[str, float]:
         """Fill every parameter's grad with the gradient of the mean loss; return the mean and what the stage logs.
 
         Dropout is drawn anew for each micro-batch from (seed, step, rank, its number), whoever computes it.
@@ -176,7 +196,7 @@ class Gradients:
         totals = self.runtime.sum_numbers(list(sums.values()))
         return {key: total / num_targets for key, total in zip(sums, totals, strict=True)}
 
-    def in_turn(self, batches: list[tuple[Batch, int]], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
+    def in_turn(self, batches: list[tuple[Any, int]], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
         """One micro-batch after another, all threads or the GPU on each."""
         results = []
         for batch, seed in batches:
@@ -186,11 +206,11 @@ class Gradients:
             results.append((loss.detach(), logs))
         return results
 
-    def in_threads(self, batches: list[tuple[Batch, int]], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
+    def in_threads(self, batches: list[tuple[Any, int]], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
         """As many micro-batches at a time as there are threads."""
         assert self.pool is not None
 
-        def one(seeded: tuple[Batch, int]) -> tuple[Tensor, dict[str, float], tuple[Tensor | None, ...]]:
+        def one(seeded: tuple[Any, int]) -> tuple[Tensor, dict[str, float], tuple[Tensor | None, ...]]:
             torch.set_num_threads(1)
             batch, seed = seeded
             seed_dropout(seed)

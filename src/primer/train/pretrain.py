@@ -6,7 +6,6 @@ deciding again.
 
 import dataclasses
 import sys
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +14,7 @@ import torch
 from torch import Tensor
 
 from primer.core.config import from_json, to_json
-from primer.core.errors import ConfigError, Interrupted, TokenizerError
-from primer.core.files import explain_os_error, write_text
+from primer.core.errors import ConfigError, TokenizerError
 from primer.core.rundir import RUNS, RunDir
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
 from primer.engine.engine import Engine
@@ -27,20 +25,12 @@ from primer.model.families import ShapeOverrides
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
 from primer.train.batches import Batch, Order, make_rows, split_rows
-from primer.train.checkpoint import (
-    BEST_FILE,
-    Progress,
-    drop_after,
-    load_newest,
-    mark_best,
-    read_best,
-    save_checkpoint,
-    saved_steps,
-)
+from primer.train.checkpoint import Progress, read_best
 from primer.train.data import Data, check_ids, load_data
-from primer.train.dial import Plan, measured_flops, plan_table, resolve
-from primer.train.display import Display, memory_used
-from primer.train.loop import Hook, LoopConfig, Step, train
+from primer.train.dial import Plan, plan_table, resolve
+from primer.train.display import memory_used
+from primer.train.loop import LoopConfig, Step
+from primer.train.runner import Course, Findings, Runner, check_run, clear_leftovers
 
 SAMPLE_TOKENS = 300
 
@@ -113,6 +103,8 @@ class PretrainConfig:
 class PretrainStage:
     """Rows of text, each token the target of those before it."""
 
+    reads_ahead = True
+
     def __init__(self, plan: Plan, data: "Data", runtime: Runtime) -> None:
         self.plan, self.runtime, self.tokenizer = plan, runtime, data.tokenizer
         self.rows = make_rows(data.train, plan.model.context, plan.loop.seed, data.tokenizer.document_id, plan.order)
@@ -153,9 +145,7 @@ def pretrain(config: PretrainConfig, run: RunDir, runtime: Runtime) -> Progress:
     model = GPT(plan.model).to(runtime.device)
     model.compute_dtype = runtime.dtype
     optimizer = build_optimizer(model, plan.optim)
-    trainer = Pretraining(config, run, runtime, data, plan, model, optimizer)
-    with trainer.display:
-        return trainer.run_to_end()
+    return Pretraining(config, run, runtime, data, plan, model, optimizer).run_to_end()
 
 
 def saved_config(run: RunDir) -> PretrainConfig:
@@ -169,14 +159,6 @@ def read_saved(run: RunDir) -> dict[str, Any]:
     if not {"config", "plan", "tokenizer_fingerprint"} <= saved.keys():
         raise ConfigError(f"{run.config_file} is not of a pretraining run. Give the folder of one with --run.")
     return saved
-
-
-def check_run(run: RunDir, resume: bool) -> None:
-    """Refuse to train over a run that is there, or to resume one that is not."""
-    if saved_steps(run) and not resume:
-        raise ConfigError(f"{run.path} holds a run already. Go on with --resume, or choose another --run.")
-    if resume and not run.config_file.exists():
-        raise ConfigError(f"{run.path} holds no run to resume. Start it without --resume.")
 
 
 def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Runtime) -> Plan:
@@ -201,157 +183,57 @@ def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Ru
             "tokenizer_fingerprint": data.tokenizer.fingerprint,
             "config": to_json(replace(config, run=None)), "plan": to_json(plan),
         })  # fmt: skip
-        for leftover in (run.metrics_file, run.checkpoints / BEST_FILE):
-            leftover.unlink(missing_ok=True)
+        clear_leftovers(run)
     return plan
 
 
 class Pretraining:
-    """One run: its parts, and what happens every so many steps."""
+    """One run: its data and plan, and the runner that it is run by."""
 
     def __init__(
         self, config: PretrainConfig, run: RunDir, runtime: Runtime, data: Data, plan: Plan, model: GPT,
         optimizer: MuonAdamW,
     ) -> None:  # fmt: skip
-        self.config, self.run, self.runtime, self.data, self.plan = config, run, runtime, data, plan
-        self.model, self.optimizer = model, optimizer
-        self.progress, self.saved_step = Progress(), 0
+        self.config, self.run, self.runtime, self.data, self.plan, self.model = config, run, runtime, data, plan, model
         self.prompt = data.tokenizer.encode(config.prompt) or [data.tokenizer.document_id]
         self.engine = Engine(model, data.tokenizer.vocab_size, banned=data.tokenizer.special_ids.values())
         self.byte_lengths = torch.tensor([len(piece) for piece in data.tokenizer.token_bytes()])
-        self.peak = runtime.peak_flops() or measured_flops(runtime)
-        self.display = Display(
-            plan.loop.num_steps, not runtime.is_main, plan.flops_per_token, self.peak * runtime.world_size
-        )
-        self.tensorboard: Any = None
+        course = Course(
+            plan.loop, plan.eval_every, plan.save_every, plan.sample_every, config.keep, config.tensorboard,
+            plan.compile, plan.flops_per_token,
+        )  # fmt: skip
+        self.runner = Runner("primer pretrain", run, runtime, model, optimizer, course)
 
     def run_to_end(self) -> Progress:
         """The whole of it."""
-        plan, runtime = self.plan, self.runtime
-        self.display.print(plan_table(plan, runtime, self.peak))
-        if self.config.resume:
-            self.progress = load_newest(self.run, self.model, self.optimizer, self.display.print)
-            if self.progress.step == plan.loop.num_steps and (self.run.path / "report.md").is_file():
-                self.display.print(f"{self.run.path} is finished already: all {self.progress.step} steps are done.")
-                return self.progress
-            self.go_back()
-        stage = PretrainStage(plan, self.data, runtime)
-        if plan.compile:
-            self.model.token_losses = torch.compile(self.model.token_losses)  # type: ignore[method-assign]
-        hooks = [
-            Hook(1, self.log),
-            Hook(plan.eval_every, self.evaluate),
-            Hook(plan.save_every, lambda _: self.save()),
-            Hook(plan.sample_every, self.sample, at_end=plan.sample_every > 0),
-        ]
-        try:
-            if self.progress.step:
-                self.catch_up(hooks)
-            train(stage, self.model, self.optimizer, plan.loop, runtime, self.progress, hooks, self.save, plan.compile)
-        except Interrupted as error:
-            raise Interrupted(f"{error} Go on with: primer pretrain --run {self.run.path} --resume") from error
-        finally:
-            if self.tensorboard:
-                with suppress(OSError):  # a full disk has been reported already, or will be by the next write
-                    self.tensorboard.close()
-        if runtime.is_main:
-            self.report()
-        return self.progress
+        runner = self.runner
+        with runner.display:
+            runner.display.print(plan_table(self.plan, self.runtime, runner.peak))
+            stage = PretrainStage(self.plan, self.data, self.runtime)
+            if runner.run_to_end(stage, self.config.resume, self.evaluate, self.sample) and self.runtime.is_main:
+                self.report()
+        return runner.progress
 
-    def go_back(self) -> None:
-        """Drop what was written after the step that the run goes on from."""
-        self.saved_step = self.progress.step
-        self.display.print(f"resumed after step {self.progress.step} of {self.plan.loop.num_steps}")
-        self.runtime.barrier()  # every rank has loaded its checkpoint
-        if self.runtime.is_main:
-            drop_after(self.run, self.progress.step)
-            self.run.rewind_metrics(self.progress.step)
-        self.runtime.barrier()
-
-    def catch_up(self, hooks: list[Hook]) -> None:
-        """Evaluate and sample where the run was killed between the save of a step and these."""
-        step = Step(self.progress, self.model, self.optimizer, {}, self.progress.step == self.plan.loop.num_steps)
-        evaluated = any("validation_loss" in row for row in self.run.metrics() if row["step"] == self.progress.step)
-        todo = [] if evaluated else [self.evaluate]
-        todo += [] if self.sample_file().is_file() else [self.sample]
-        for hook in hooks:
-            if hook.due(step) and hook.run in todo:
-                hook.run(step)
-
-    def log(self, step: Step) -> None:
-        """Every step: the bar, metrics.jsonl, TensorBoard."""
-        if not self.runtime.is_main:
-            return
-        self.display.update(step.progress.step, step.metrics)
-        self.write_metrics({"tokens": step.progress.tokens, "seconds": step.progress.seconds} | step.metrics)
-
-    def write_metrics(self, metrics: dict[str, float]) -> None:
-        """A line of metrics.jsonl, and the same as TensorBoard events. Raises UserError on a full disk."""
-        self.run.log({"step": self.progress.step} | {key: round(value, 6) for key, value in metrics.items()})
-        if not self.config.tensorboard:
-            return
-        folder = self.run.path / "tensorboard"
-        try:
-            if self.tensorboard is None:
-                from torch.utils.tensorboard import SummaryWriter
-
-                self.tensorboard = SummaryWriter(str(folder), purge_step=self.progress.step)
-            for key, value in metrics.items():
-                self.tensorboard.add_scalar(key, value, self.progress.step)
-        except OSError as error:
-            raise explain_os_error(error, folder) from error
-
-    def save(self) -> None:
-        """A checkpoint of this step, once."""
-        if self.progress.step == self.saved_step:
-            return
-        if self.runtime.is_main:
-            save_checkpoint(self.run, self.model, self.optimizer, self.progress, self.config.keep)
-        self.saved_step = self.progress.step
-        self.runtime.barrier()
-
-    def evaluate(self, step: Step) -> None:
-        """Save, then measure on the validation split: an evaluation that fails costs nothing."""
-        self.save()
+    def evaluate(self, _: Step) -> Findings:
+        """Loss and bits per byte of the validation split."""
         found = evaluate_loss(
             self.model, self.data.validation, self.byte_lengths, self.runtime, self.plan.model.context,
             self.config.eval_tokens,
         )  # fmt: skip
-        if not self.runtime.is_main:
-            return
-        self.write_metrics(
-            {
-                "validation_loss": found.loss,
-                "bits_per_byte": found.bits_per_byte,
-                "seconds": step.progress.seconds,
-            }
-        )
-        self.display.print(
-            f"step {step.progress.step}: validation loss {found.loss:.4f}, {found.bits_per_byte:.4f} bits per byte, "
-            f"after {step.progress.seconds:.1f} s of training"
-        )
-        if found.loss < read_best(self.run)[1]:
-            mark_best(self.run, step.progress.step, found.loss, self.config.keep)
+        return Findings(
+            {"validation_loss": found.loss, "bits_per_byte": found.bits_per_byte}, found.loss,
+            f"validation loss {found.loss:.4f}, {found.bits_per_byte:.4f} bits per byte",
+        )  # fmt: skip
 
-    def sample(self, step: Step) -> None:
-        """A text that the model writes now, kept in samples/."""
-        if not self.runtime.is_main:
-            return
-        tokenizer = self.data.tokenizer
+    def sample(self, step: Step) -> str:
+        """What the model writes now."""
         settings = SamplingConfig(seed=step.progress.step, max_tokens=SAMPLE_TOKENS)
         ids = self.engine.complete([self.prompt], settings)[0]
-        text = self.config.prompt + tokenizer.decode(ids)
-        write_text(self.sample_file(), text + "\n")
-        if step.last:
-            self.display.print(f"\n{text}\n")
-
-    def sample_file(self) -> Path:
-        """Where the sample of this step lies."""
-        return self.run.samples / f"step_{self.progress.step:06d}.txt"
+        return self.config.prompt + self.data.tokenizer.decode(ids)
 
     def report(self) -> None:
         """loss.png and report.md, and what to type next."""
-        plan, progress = self.plan, self.progress
+        plan, progress = self.plan, self.runner.progress
         best_step, best_loss = read_best(self.run)
         facts = {
             "model": f"{plan.model.family}, {plan.num_parameters:,} parameters, {plan.model.num_layers} layers × "
@@ -366,5 +248,5 @@ class Pretraining:
             "best validation loss": f"{best_loss:.4f} after step {best_step:,}",
         }
         path = write_report(self.run, Outcome(f"Run {self.run.path.name}", machine(), " ".join(sys.argv), facts))
-        self.display.print(f"report: {path} · peak memory {facts['peak memory']}")
-        self.display.print(f'now try: primer sample --run {self.run.path} --prompt "…"')
+        self.runner.display.print(f"report: {path} · peak memory {facts['peak memory']}")
+        self.runner.display.print(f'now try: primer sample --run {self.run.path} --prompt "…"')

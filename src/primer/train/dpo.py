@@ -1,0 +1,400 @@
+"""`primer dpo`: a chat model learns to prefer the better of two answers (DPO, arXiv 2305.18290).
+
+The reference is the model that the run began with. Its log-probabilities are computed once and kept on disk, so it
+costs no second model in memory.
+
+Legend of shapes: P pairs in a micro-batch, T positions of its longest row.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from torch import Tensor
+
+from primer.core.errors import CheckpointError, ConfigError, CorpusError
+from primer.core.files import atomic_path, write_json
+from primer.core.rundir import RunDir
+from primer.core.runtime import Runtime, RuntimeConfig, keyed_rng, start_runtime
+from primer.model.gpt import GPT, IGNORE
+from primer.model.optim import OptimConfig
+from primer.model.weights import find_weights, load_model, save_tensors
+from primer.tasks.task import Split
+from primer.text.chat import ChatFormat, Message
+from primer.text.conversations import Pair, read_preferences
+from primer.train.loop import LoopConfig, Step
+from primer.train.mixture import open_mixture
+from primer.train.runner import Findings
+from primer.train.stage import (
+    StageConfig,
+    Start,
+    begin,
+    make_runner,
+    read_config,
+    rows_at_once,
+    run_stage,
+    write_stage_report,
+)
+
+CURRICULUM_PAIRS, VALIDATION_PAIRS, EXAMINED_PAIRS = 2000, 200, 1000
+LONGEST_SEARCH = 1000  # questions without a pair, before a lesson is said to have none
+LOGGED = ("reward_chosen", "reward_rejected", "margin", "accuracy", "kl")
+REFERENCE_FILE = "reference.safetensors"
+
+
+@dataclass(frozen=True)
+class DPOLoss:
+    """What makes a pair right."""
+
+    loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
+    """sigmoid: DPO; ipo: a margin of 1/2β and no more (arXiv 2310.12036); hinge: a margin of 1/β (SLiC)."""
+    beta: float = 0.1
+    """How dear it is to move away from the reference."""
+    label_smoothing: float = 0.0
+    """Share of the pairs that may be the wrong way round (sigmoid only)."""
+    length_normalised: bool = False
+    """Compare mean log-probabilities a token, not sums; ipo always does."""
+    nll: float = 0.0
+    """Weight of the chosen answer's own -log p a token, which keeps it from becoming unlikely (arXiv 2404.19733)."""
+
+
+@dataclass(frozen=True)
+class DPOConfig(StageConfig):
+    """Teach a chat model to prefer the better of two answers (direct preference optimisation)."""
+
+    data: tuple[str, ...] = ("curriculum",)
+    """Preference pairs: curriculum, curriculum:LESSON,LESSON, files with `chosen` and `rejected`, hf:org/name."""
+    on_bad: Literal["refuse", "skip"] = "refuse"
+    """What to do with a row that is no pair: stop and say which, or leave it out and count it."""
+    pairs: int = 0
+    """Pairs to use; 0: all, or 2,000 of the curriculum."""
+    epochs: int = 1
+    preference: DPOLoss = field(default_factory=DPOLoss)
+    optim: OptimConfig = field(
+        default_factory=lambda: OptimConfig(matrix_lr=0.002, embed_lr=0.01, ngram_lr=0.01, head_lr=0.0005)
+    )
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(warmup_steps=5, decay=1.0))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A prompt and one answer to it."""
+
+    ids: tuple[int, ...]
+    counted: tuple[bool, ...]
+    """The ids that the assistant wrote in the answer: neither the prompt nor what a tool said."""
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Pairs of one micro-batch: rows 0 … P - 1 are chosen, the next P rejected, in the same order."""
+
+    inputs: Tensor  # (2P, T)
+    targets: Tensor  # (2P, T), IGNORE outside the answer
+    reference: Tensor  # (2P, T), log p of each target under the reference
+
+    @property
+    def num_targets(self) -> int:
+        """Pairs."""
+        return self.inputs.size(0) // 2
+
+    def to(self, device: torch.device) -> "PairBatch":
+        """The same on a device."""
+        return PairBatch(self.inputs.to(device), self.targets.to(device), self.reference.to(device))
+
+
+class DPOStage:
+    """Pairs in an order that is a function of the seed, epoch after epoch."""
+
+    reads_ahead = True
+
+    def __init__(self, data: "PairData", config: DPOConfig, at_once: int, runtime: Runtime) -> None:
+        self.data, self.config, self.at_once, self.runtime = data, config, at_once, runtime
+
+    def batches(self, step: int) -> list[PairBatch]:
+        """This rank's share of the step's pairs, in micro-batches."""
+        share = self.config.batch_rows // self.runtime.world_size
+        first = step * self.config.batch_rows + self.runtime.rank * share
+        numbers = [self.data.numbered(i, self.config.loop.seed) for i in range(first, first + share)]
+        return [self.data.batch(numbers[i : i + self.at_once]) for i in range(0, share, self.at_once)]
+
+    def loss(self, model: GPT, batch: PairBatch) -> tuple[Tensor, dict[str, float]]:
+        """The sum over pairs, with rewards, margin, accuracy and KL."""
+        losses, logs = pair_losses(model, batch, self.config.preference)
+        return losses.sum(), {key: float(value.sum()) for key, value in logs.items()}
+
+
+def pair_losses(model: GPT, batch: PairBatch, config: DPOLoss) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of each pair (P,), and of each pair what to log."""
+    log_p = -model.token_losses(batch.inputs, batch.targets)  # (2P, T), 0 outside the answer
+    mask = batch.targets != IGNORE
+    lengths = mask.sum(dim=1)
+    ratio = log_p - batch.reference
+    sums = ratio.sum(dim=1)  # (2P,): log π/π_ref of each answer
+    if config.length_normalised or config.loss == "ipo":
+        sums = sums / lengths
+    chosen, rejected = (config.beta * sums).chunk(2)
+    losses = preference_loss(chosen - rejected, config)
+    if config.nll:
+        losses = losses - config.nll * (log_p.sum(dim=1) / lengths).chunk(2)[0]
+    kl = ((-ratio).exp() - 1 + ratio).sum(dim=1).detach() / lengths  # k3: unbiased where tokens are the model's own
+    margin, accuracy = (chosen - rejected).detach(), (chosen > rejected).float()
+    logged = (chosen.detach(), rejected.detach(), margin, accuracy, torch.stack(kl.chunk(2)).mean(dim=0))
+    return losses, dict(zip(LOGGED, logged, strict=True))
+
+
+def preference_loss(margin: Tensor, config: DPOLoss) -> Tensor:
+    """The loss of each pair from its margin: β × (log-ratio of the chosen - log-ratio of the rejected)."""
+    if config.loss == "hinge":
+        return F.relu(1 - margin)
+    if config.loss == "ipo":
+        return (margin / config.beta - 1 / (2 * config.beta)).square()
+    smoothing = config.label_smoothing
+    return -(1 - smoothing) * F.logsigmoid(margin) - smoothing * F.logsigmoid(-margin)
+
+
+class PairData:
+    """Pairs as rows of ids, and what the reference thinks of them."""
+
+    def __init__(self, pairs: Sequence[tuple[Row, Row]], pad_id: int) -> None:
+        self.pairs, self.pad_id = pairs, pad_id
+        self.reference: list[tuple[Tensor, Tensor]] = []
+        self._order: tuple[tuple[int, int], list[int]] = ((-1, -1), [])
+
+    def numbered(self, i: int, seed: int) -> int:
+        """The pair that stands at place i of the endless order."""
+        epoch, place = divmod(i, len(self.pairs))
+        if self._order[0] != (seed, epoch):
+            self._order = (seed, epoch), keyed_rng(seed, epoch, "pairs").permutation(len(self.pairs)).tolist()
+        return self._order[1][place]
+
+    def batch(self, numbers: Sequence[int]) -> PairBatch:
+        """Pairs by number."""
+        rows = [self.pairs[n][side] for side in (0, 1) for n in numbers]
+        T = max(len(row.ids) for row in rows) - 1
+        inputs = torch.full((len(rows), T), self.pad_id)
+        targets, reference = torch.full((len(rows), T), IGNORE), torch.zeros(len(rows), T)
+        for i, row in enumerate(rows):
+            ids, counted = torch.tensor(row.ids), torch.tensor(row.counted[1:])
+            inputs[i, : len(counted)] = ids[:-1]
+            targets[i, : len(counted)] = ids[1:].masked_fill(~counted, IGNORE)
+            if self.reference:
+                side, n = divmod(i, len(numbers))
+                reference[i, : len(counted)][counted] = self.reference[numbers[n]][side]
+        return PairBatch(inputs, targets, reference)
+
+    @torch.no_grad()
+    def ask_reference(self, model: GPT, at_once: int, device: torch.device) -> None:
+        """Compute log p of every target under the model as it is now."""
+        was_training = model.training
+        model.eval()
+        found: list[tuple[Tensor, Tensor]] = []
+        for first in range(0, len(self.pairs), at_once):
+            numbers = range(first, min(first + at_once, len(self.pairs)))
+            batch = self.batch(numbers).to(device)
+            log_p, mask = (-model.token_losses(batch.inputs, batch.targets)).cpu(), (batch.targets != IGNORE).cpu()
+            answers = [row[kept].clone() for row, kept in zip(log_p, mask, strict=True)]
+            found += zip(answers[: len(numbers)], answers[len(numbers) :], strict=True)
+        self.reference = found
+        model.train(was_training)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the rows, and of what counts in them."""
+        rows = [(row.ids, row.counted) for pair in self.pairs for row in pair]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+    def save_reference(self, path: Path) -> None:
+        """Keep the reference's log-probabilities."""
+        flat = torch.cat([answer for pair in self.reference for answer in pair])
+        with atomic_path(path) as temporary:
+            save_tensors(temporary, {"log_p": flat}, {"pairs": self.fingerprint, "log_p": digest(flat)})
+
+    def load_reference(self, path: Path) -> None:
+        """Read them back. Raises CheckpointError if they are missing, damaged, or of other pairs."""
+        try:
+            with safe_open(path, "pt") as file:
+                flat, metadata = file.get_tensor("log_p"), json.loads(file.metadata()["primer"])
+        except Exception as error:  # safetensors' own kinds, OSError, KeyError
+            raise CheckpointError(
+                f"{path} cannot be read ({error}). Restore it, or begin anew in another --run."
+            ) from error
+        if metadata.get("log_p") != digest(flat):
+            raise CheckpointError(f"{path} is not as it was written. Restore it, or begin anew in another --run.")
+        if metadata["pairs"] != self.fingerprint:
+            raise CheckpointError(f"{path} is of other pairs: the data has changed since the run began. Restore it.")
+        lengths = [sum(row.counted) for pair in self.pairs for row in pair]
+        answers = iter(flat.split(lengths))
+        self.reference = list(zip(answers, answers, strict=True))
+
+
+def digest(values: Tensor) -> str:
+    """SHA-256 of the bytes of a tensor."""
+    return hashlib.sha256(values.numpy().tobytes()).hexdigest()
+
+
+def saved_config(run: RunDir) -> DPOConfig:
+    """The options that a run was begun with, to go on with. Raises UserError if it is no run of this stage."""
+    return read_config(DPOConfig, "dpo", run)
+
+
+def main(config: DPOConfig) -> None:
+    """Run the command. Raises Interrupted on Ctrl-C, with everything saved."""
+    run_stage("dpo", config, dpo)
+
+
+def dpo(config: DPOConfig, run: RunDir, runtime: Runtime) -> None:
+    """Train from the beginning, or from where the run stopped."""
+    check_options(config)
+    start = begin("dpo", config, run, runtime)
+    train_pairs, validation_pairs = load_pairs(config)
+    train, dropped = encode_pairs(train_pairs, start)
+    validation, _ = encode_pairs(validation_pairs, start)
+    at_once = max(1, rows_at_once(config, start) // 2)
+    reference = run.path / REFERENCE_FILE
+    if config.resume:
+        train.load_reference(reference)
+        validation.load_reference(reference.with_stem("reference_validation"))
+    else:
+        for data, path in ((train, reference), (validation, reference.with_stem("reference_validation"))):
+            data.ask_reference(start.model, at_once, runtime.device)
+            if runtime.is_main:
+                data.save_reference(path)
+    num_steps = config.loop.num_steps or config.epochs * len(train.pairs) // config.batch_rows
+    runner = make_runner("dpo", config, start, num_steps)
+
+    def evaluate(_: Step) -> Findings:
+        found = measure(start.model, validation, config.preference, at_once, runtime)
+        return Findings(
+            {f"validation_{key}": value for key, value in found.items()}, found["loss"],
+            f"prefers {found['accuracy']:.1%} of {len(validation.pairs)} unseen pairs, margin {found['margin']:.2f}",
+        )  # fmt: skip
+
+    with runner.display:
+        runner.display.print(
+            f"{len(train.pairs):,} pairs to learn from, {len(validation.pairs):,} to measure with; {dropped:,} left "
+            f"out as longer than the context; {num_steps:,} steps of {config.batch_rows} pairs"
+        )
+        if runner.run_to_end(DPOStage(train, config, at_once, runtime), config.resume, evaluate) and runtime.is_main:
+            write_stage_report(runner, start, {"data": ", ".join(config.data), "pairs": f"{len(train.pairs):,}"})
+
+
+def check_options(config: DPOConfig) -> None:
+    """Raise ConfigError for a number that cannot be."""
+    preference = config.preference
+    if not preference.beta > 0:
+        raise ConfigError(f"--beta is {preference.beta}, and must be above 0.")
+    if not 0 <= preference.label_smoothing < 0.5:
+        raise ConfigError(f"--label-smoothing is {preference.label_smoothing}: at 0.5 and above no side is better.")
+    if preference.nll < 0 or config.pairs < 0 or config.epochs < 1:
+        raise ConfigError("--nll and --pairs are 0 or more, and --epochs 1 or more.")
+
+
+def load_pairs(config: DPOConfig) -> tuple[list[Pair], list[Pair]]:
+    """Pairs to train on, and pairs to measure with: the curriculum's own, or the last twentieth of what is given."""
+    train: list[Pair] = []
+    validation: list[Pair] = []
+    for name in config.data:
+        if is_curriculum(name):
+            train += islice(curriculum_pairs(name, "train", config.loop.seed), config.pairs or CURRICULUM_PAIRS)
+            validation += islice(curriculum_pairs(name, "validation", config.loop.seed), VALIDATION_PAIRS)
+            continue
+        pairs = list(read_preferences(name, config.on_bad))[: config.pairs or None]
+        if len(pairs) < 2:
+            raise CorpusError(f"{name} holds {len(pairs)} pairs; at least two are needed, one of them to measure with.")
+        held = min(VALIDATION_PAIRS, max(1, len(pairs) // 20))
+        train, validation = train + pairs[:-held], validation + pairs[-held:]
+    return train, validation
+
+
+def is_curriculum(name: str) -> bool:
+    """Whether the pairs are made by the built-in lessons."""
+    return name.partition(":")[0] == "curriculum"
+
+
+def curriculum_pairs(name: str, split: Split, seed: int) -> Iterator[Pair]:
+    """Pairs of the curriculum's lessons, without end. Other questions than fine-tuning's: another seed.
+
+    Raises ConfigError for lessons that have none.
+    """
+    without = 0  # questions in a row that have no worse answer
+    for question in open_mixture([name]).stream(split, seed + 1):
+        if question.rejected and question.rejected != question.answer:
+            yield Pair(question.prompt, question.answer, question.rejected)
+            without = 0
+        elif (without := without + 1) == LONGEST_SEARCH:
+            raise ConfigError(f"--data {name}: these lessons have no worse answers to prefer others to. Name more.")
+
+
+def encode_pairs(pairs: Sequence[Pair], start: Start) -> tuple[PairData, int]:
+    """Pairs as rows; those that do not fit the context are left out and counted."""
+    rows = [(encode(start.chat, p.prompt, p.chosen), encode(start.chat, p.prompt, p.rejected)) for p in pairs]
+    context = start.model.config.context
+    fitting = [pair for pair in rows if max(len(row.ids) for row in pair) <= context + 1]
+    if not fitting:
+        raise CorpusError(f"none of {len(pairs)} pairs fits the model's context of {context} tokens.")
+    return PairData(fitting, start.pad_id), len(rows) - len(fitting)
+
+
+def encode(chat: ChatFormat, prompt: Sequence[Message], answer: Sequence[Message]) -> Row:
+    """A prompt and its answer as a row."""
+    rendered, head = chat.render((*prompt, *answer)), len(chat.prompt(prompt))
+    return Row(tuple(rendered.ids), tuple(t and i >= head for i, t in enumerate(rendered.trained)))
+
+
+@torch.no_grad()
+def measure(model: GPT, data: PairData, config: DPOLoss, at_once: int, runtime: Runtime) -> dict[str, float]:
+    """Means over all pairs of loss, accuracy, margin, rewards and KL, dropout off; each rank computes its share."""
+    was_training = model.training
+    model.eval()
+    sums = dict.fromkeys(("loss", *LOGGED), 0.0)  # the same on a rank without a pair
+    mine = range(runtime.rank, len(data.pairs), runtime.world_size)
+    for first in range(0, len(mine), at_once):
+        losses, logs = pair_losses(model, data.batch(mine[first : first + at_once]).to(runtime.device), config)
+        for key, value in {"loss": losses, **logs}.items():
+            sums[key] += float(value.sum())
+    model.train(was_training)
+    totals = runtime.sum_numbers([*sums.values(), float(len(mine))])
+    return {key: total / totals[-1] for key, total in zip(sums, totals, strict=False)}
+
+
+def examine(path: Path, runtime_config: RuntimeConfig) -> dict[str, dict[str, float]]:
+    """Which answer of held-out pairs a finished run prefers, before and after; kept in its pairs.json.
+
+    `accuracy` is by likelihood, which each model can be asked for by itself; `reward_accuracy` by how the likelihood
+    has changed, which is what DPO trains.
+    """
+    run = RunDir(path)
+    config = saved_config(run)
+    with start_runtime(runtime_config) as runtime:
+        start = begin("dpo", config, run, runtime)
+        held_out = [
+            pair for name in config.data if is_curriculum(name)
+            for pair in islice(curriculum_pairs(name, "test", 0), EXAMINED_PAIRS)
+        ]  # fmt: skip
+        after, _ = encode_pairs(held_out or load_pairs(config)[1], start)
+        before = PairData(after.pairs, after.pad_id)
+        at_once = max(1, rows_at_once(config, start) // 2)
+        for data, folder in ((before, Path(start.source)), (after, find_weights(path))):
+            model = load_model(folder, runtime.device)
+            model.compute_dtype = runtime.dtype
+            data.ask_reference(model, at_once, runtime.device)
+    margins = [
+        torch.tensor([float(chosen.sum() - rejected.sum()) for chosen, rejected in data.reference])
+        for data in (before, after)
+    ]
+    count = len(after.pairs)
+    found = {
+        when: {"accuracy": float((margin > 0).float().mean()), "count": count}
+        for when, margin in zip(("before", "after"), margins, strict=True)
+    }
+    found["after"]["reward_accuracy"] = float((margins[1] > margins[0]).float().mean())
+    write_json(path / "pairs.json", found)
+    return found

@@ -1,0 +1,277 @@
+"""`primer rl`: a chat model tries, is told how well it did, and does more of what went better.
+
+Group-relative policy gradient on rewards that code can check (GRPO, arXiv 2402.03300): several answers to each prompt,
+each judged against the others of its group. The corrections of Dr. GRPO (arXiv 2503.20783) and DAPO (arXiv 2503.14476)
+are options, and mostly the defaults: no division by the group's standard deviation, sums over tokens rather than means
+of means, a wider clip upwards, groups in which all answers are equal dropped and replaced.
+
+A round is: sample, judge, then `minibatches` optimizer steps on what was found. If they are several, rounds are kept
+on disk as long as a checkpoint may lie in the middle of one, so that a run killed there goes on exactly.
+
+Legend of shapes: B answers in a micro-batch, T positions of the longest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from primer.core.errors import ConfigError
+from primer.core.files import atomic_folder, write_json
+from primer.core.rundir import RunDir
+from primer.core.runtime import Runtime, keyed_rng
+from primer.model.gpt import GPT, IGNORE
+from primer.model.optim import OptimConfig
+from primer.model.weights import load_model, save_model
+from primer.train.checkpoint import saved_steps
+from primer.train.loop import LoopConfig, Step
+from primer.train.rollouts import Answer, Round, Sampler, is_right, read_round, round_file, to_plain
+from primer.train.runner import Findings
+from primer.train.stage import (
+    StageConfig,
+    Start,
+    begin,
+    make_runner,
+    read_config,
+    rows_at_once,
+    run_stage,
+    write_stage_report,
+)
+
+
+@dataclass(frozen=True)
+class PolicyLoss:
+    """How a reward becomes a gradient."""
+
+    normalise: Literal["tokens", "answers", "constant"] = "tokens"
+    """What the sum over tokens is divided by: all tokens (DAPO), each answer's own length (GRPO, which favours short
+    right and long wrong answers), or the most tokens that there could be (Dr. GRPO)."""
+    divide_by_std: bool = False
+    """Divide advantages by the group's standard deviation (GRPO); it gives very easy and very hard prompts more say."""
+    clip_low: float = 0.2
+    clip_high: float = 0.28
+    """How far a token's probability may move in a round, down and up."""
+    kl: float = 0.0
+    """Weight of the KL divergence from the model that the run began with; above 0 that model is kept in memory."""
+
+
+@dataclass(frozen=True)
+class RLConfig(StageConfig):
+    """Improve a chat model by trial and reward (reinforcement learning)."""
+
+    tasks: tuple[str, ...] = ("curriculum",)
+    """Where prompts and rewards come from: curriculum (its sharp lessons), curriculum:LESSON,LESSON, svamp:PATH, …"""
+    prompts: int = 8
+    """Prompts of a round."""
+    samples: int = 8
+    """Answers to each prompt."""
+    minibatches: int = 1
+    """Optimizer steps on the answers of one round."""
+    temperature: float = 1.0
+    max_tokens: int = 96
+    """Tokens of an answer at most; one that does not end is worth nothing."""
+    max_calls: int = 4
+    """Tool calls in an answer at most."""
+    format_reward: float = 0.1
+    """Of an answer that ends and whose tool calls, if any, all succeed; added to the task's own reward."""
+    resample: int = 2
+    """How often groups whose answers are all worth the same are replaced by other prompts."""
+    eval_prompts: int = 64
+    """Prompts of the validation split on which pass@1 and pass@k (k: samples) are measured."""
+    policy: PolicyLoss = field(default_factory=PolicyLoss)
+    optim: OptimConfig = field(
+        default_factory=lambda: OptimConfig(matrix_lr=0.002, embed_lr=0.005, ngram_lr=0.005, head_lr=0.0003)
+    )
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=20, warmup_steps=2, decay=0.5))
+
+
+@dataclass(frozen=True)
+class AnswerBatch:
+    """Answers of one micro-batch."""
+
+    inputs: Tensor  # (B, T)
+    targets: Tensor  # (B, T), IGNORE where the model did not choose
+    advantages: Tensor  # (B,)
+    log_p: Tensor  # (B, T) when written; NaN where it is not kept
+    scale: Tensor  # (B,) weight of a token of each answer
+    num_targets: int
+
+    def to(self, device: torch.device) -> "AnswerBatch":
+        """The same on a device."""
+        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return AnswerBatch(**tensors, num_targets=self.num_targets)
+
+
+class RLStage:
+    """Rounds of sampling, each followed by its optimizer steps."""
+
+    reads_ahead = False  # an answer must be of the model as it is
+
+    def __init__(self, config: RLConfig, start: Start, sampler: Sampler, at_once: int) -> None:
+        self.config, self.start, self.sampler, self.at_once = config, start, sampler, at_once
+        self.reference = reference_model(start, config.resume) if config.policy.kl else None
+        self.current: tuple[int, Round] | None = None
+
+    def batches(self, step: int) -> list[AnswerBatch]:
+        """A share of the round's answers; the first step of a round samples them."""
+        number, part = divmod(step, self.config.minibatches)
+        found = self.round(number, begun=part > 0)
+        order = keyed_rng(self.config.loop.seed, number, "answers").permutation(len(found.answers)).tolist()
+        mine = [found.answers[i] for i in order[part :: self.config.minibatches]] or [found.answers[0]]
+        mine.sort(key=lambda answer: len(answer.ids))  # rows of like length waste least
+        return [self.batch(mine[i : i + self.at_once]) for i in range(0, len(mine), self.at_once)]
+
+    def loss(self, model: GPT, batch: AnswerBatch) -> tuple[Tensor, dict[str, float]]:
+        """The clipped policy gradient, summed, and the round's metrics."""
+        assert self.current is not None
+        log_p = -model.token_losses(batch.inputs, batch.targets)  # (B, T)
+        mask = batch.targets != IGNORE
+        before = torch.where(batch.log_p.isnan(), log_p.detach(), batch.log_p)
+        losses = policy_losses(log_p, before, batch.advantages[:, None], self.config.policy)
+        logs = {key: value * batch.num_targets for key, value in self.current[1].metrics.items()}
+        if self.reference is not None:
+            with torch.no_grad():
+                reference = -self.reference.token_losses(batch.inputs, batch.targets)
+            gap = reference - log_p
+            kl = gap.exp() - 1 - gap  # k3, never negative
+            losses = losses + self.config.policy.kl * kl
+            logs["kl"] = float((kl.detach() * mask * batch.scale[:, None]).sum())
+        return (losses * mask * batch.scale[:, None]).sum(), logs
+
+    def batch(self, answers: Sequence[Answer]) -> AnswerBatch:
+        """Answers side by side, padded."""
+        shape = (len(answers), max(len(answer.ids) for answer in answers) - 1)
+        inputs, targets = torch.full(shape, self.start.pad_id), torch.full(shape, IGNORE)
+        log_p = torch.full(shape, torch.nan)
+        for i, answer in enumerate(answers):
+            ids, written = torch.tensor(answer.ids), torch.tensor(answer.written[1:])
+            inputs[i, : len(written)] = ids[:-1]
+            targets[i, : len(written)] = ids[1:].masked_fill(~written, IGNORE)
+            if answer.log_p:
+                log_p[i, : len(written)][written] = torch.tensor(answer.log_p)
+        lengths = (targets != IGNORE).sum(dim=1)
+        by = self.config.policy.normalise
+        scale = 1 / lengths.clamp(min=1) if by == "answers" else torch.ones(len(answers))
+        num_targets = {
+            "tokens": int(lengths.sum()),
+            "answers": len(answers),
+            "constant": len(answers) * self.config.max_tokens,
+        }[by]
+        advantages = torch.tensor([answer.advantage for answer in answers])
+        return AnswerBatch(inputs, targets, advantages, log_p, scale, num_targets)
+
+    def round(self, number: int, begun: bool) -> Round:
+        """The answers of a round: in memory, on disk if the run was stopped after some of its steps, or sampled now."""
+        if self.current is None or self.current[0] != number:
+            path, runtime = round_file(self.start, number), self.start.runtime
+            on_disk = begun and runtime.sum_numbers([float(path.is_file())])[0] == runtime.world_size
+            found = read_round(path) if on_disk else self.sampler.round(number)
+            if self.config.minibatches > 1 and not on_disk:
+                found = replace(found, answers=tuple(self.with_log_p(found.answers)))
+                write_json(path, to_plain(found))
+                self.drop_rounds()
+            self.current = number, found
+        return self.current[1]
+
+    def drop_rounds(self) -> None:
+        """Remove this rank's rounds that no checkpoint was saved in the middle of, nor will be."""
+        run = self.start.run
+        oldest = min(saved_steps(run)[-self.config.keep :], default=0) // self.config.minibatches
+        for number in range(oldest - 1, -1, -1):
+            path = round_file(self.start, number)
+            if not path.is_file():
+                break
+            path.unlink()
+
+    @torch.no_grad()
+    def with_log_p(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with what the model, as it is now, thinks of each written id."""
+        model, device = self.start.model, self.start.runtime.device
+        was_training = model.training
+        model.eval()
+        found = []
+        for first in range(0, len(answers), self.at_once):
+            some = answers[first : first + self.at_once]
+            batch = self.batch(some).to(device)
+            log_p = (-model.token_losses(batch.inputs, batch.targets)).cpu()
+            mask = (batch.targets != IGNORE).cpu()
+            for answer, row, kept in zip(some, log_p, mask, strict=True):
+                found.append(replace(answer, log_p=tuple(row[kept].tolist())))
+        model.train(was_training)
+        return found
+
+
+def policy_losses(log_p: Tensor, before: Tensor, advantages: Tensor, config: PolicyLoss) -> Tensor:
+    """PPO's clipped loss of each token (arXiv 1707.06347), with a bound of its own for each direction (DAPO)."""
+    ratio = (log_p - before).exp()
+    clipped = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
+    return -torch.minimum(ratio * advantages, clipped * advantages)
+
+
+def reference_model(start: Start, resume: bool) -> GPT:
+    """The model that the run began with, kept in the run's folder: where it came from, it may go."""
+    folder, runtime = start.run.path / "reference", start.runtime
+    if runtime.is_main and not resume:
+        with atomic_folder(folder) as temporary:
+            save_model(temporary, start.model)
+    runtime.barrier()
+    model = load_model(folder, runtime.device)
+    model.compute_dtype = runtime.dtype
+    return model.requires_grad_(False).eval()
+
+
+def saved_config(run: RunDir) -> RLConfig:
+    """The options that a run was begun with, to go on with. Raises UserError if it is no run of this stage."""
+    return read_config(RLConfig, "rl", run)
+
+
+def main(config: RLConfig) -> None:
+    """Run the command. Raises Interrupted on Ctrl-C, with everything saved."""
+    run_stage("rl", config, rl)
+
+
+def rl(config: RLConfig, run: RunDir, runtime: Runtime) -> None:
+    """Train from the beginning, or from where the run stopped."""
+    check_options(config)
+    start = begin("rl", config, run, runtime)
+    at_once = rows_at_once(config, start)
+    sampler = Sampler(config, start)
+    validation = sampler.questions_of("validation")
+    stage = RLStage(config, start, sampler, at_once)
+    runner = make_runner("rl", config, start, config.loop.num_steps)
+
+    def evaluate(_: Step) -> Findings:
+        mine = range(runtime.rank, config.eval_prompts, runtime.world_size)
+        questions = [validation.numbered(number) for number in mine]
+        right = [
+            [is_right(question, reply) for reply in replies]
+            for question, replies in zip(questions, sampler.answer(questions, config.loop.seed), strict=True)
+        ]
+        sums = [sum(map(sum, right)) / config.samples, float(sum(map(any, right))), float(len(right))]
+        pass_1, pass_k, count = runtime.sum_numbers(sums)
+        pass_1, pass_k = pass_1 / count, pass_k / count
+        return Findings(
+            {"validation_loss": 1 - pass_1, "pass@1": pass_1, f"pass@{config.samples}": pass_k}, 1 - pass_1,
+            f"pass@1 {pass_1:.1%}, pass@{config.samples} {pass_k:.1%} of {int(count)} prompts",
+        )  # fmt: skip
+
+    with runner.display:
+        runner.display.print(
+            f"rounds of {config.prompts} prompts × {config.samples} answers, {config.loop.num_steps:,} steps"
+        )
+        if runner.run_to_end(stage, config.resume, evaluate) and runtime.is_main:
+            write_stage_report(runner, start, {"tasks": ", ".join(config.tasks)})
+
+
+def check_options(config: RLConfig) -> None:
+    """Raise ConfigError for a number that cannot be."""
+    if config.samples < 2:
+        raise ConfigError(f"--samples is {config.samples}: an answer is judged against others, so 2 or more.")
+    if min(config.prompts, config.minibatches, config.max_tokens, config.eval_prompts, config.loop.num_steps) < 1:
+        raise ConfigError("--num-steps, --prompts, --minibatches, --max-tokens and --eval-prompts are 1 or more.")
+    if not config.temperature > 0:
+        raise ConfigError(f"--temperature is {config.temperature}: at 0 all answers to a prompt are the same.")
+    if min(config.policy.clip_low, config.policy.clip_high, config.policy.kl, config.resample) < 0:
+        raise ConfigError("--clip-low, --clip-high, --kl and --resample are 0 or more.")

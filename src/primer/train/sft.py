@@ -1,0 +1,148 @@
+"""`primer sft`: a base model learns to converse. Only what the assistant says is a target."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from primer.core.rundir import RunDir
+from primer.core.runtime import Runtime
+from primer.model.gpt import GPT, IGNORE
+from primer.tasks.mixture import Mixture
+from primer.tasks.task import Split
+from primer.text.chat import ChatFormat, Rendered
+from primer.train.batches import Batch
+from primer.train.conversation_rows import ConversationRows
+from primer.train.dial import decide_compile
+from primer.train.loop import LoopConfig, Step
+from primer.train.mixture import open_mixture, size_of
+from primer.train.runner import Findings
+from primer.train.stage import (
+    StageConfig,
+    Start,
+    begin,
+    keep_fingerprint,
+    make_runner,
+    read_config,
+    rows_at_once,
+    run_stage,
+    write_stage_report,
+)
+
+DEFAULT_TOKENS = 2_000_000  # where a source has no end and no length is asked for
+VALIDATION_TOKENS = 40_000
+
+
+@dataclass(frozen=True)
+class SFTConfig(StageConfig):
+    """Teach a base model to converse (supervised fine-tuning)."""
+
+    data: tuple[str, ...] = ("curriculum",)
+    """What to learn from: curriculum, curriculum:LESSON,LESSON, files of conversations, hf:org/name. `NAME=2` comes
+    twice as often."""
+    on_bad: Literal["refuse", "skip"] = "refuse"
+    """What to do with a row that is no conversation: stop and say which, or leave it out and count it."""
+    tokens: int | None = None
+    """Tokens to read; None: as many conversations as the sources hold, or 2 million tokens of one without end."""
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(warmup_steps=5, decay=0.8))
+    compile: Literal["auto", "on", "off"] = "off"
+
+
+class SFTStage:
+    """Packed conversations, the assistant's tokens the targets."""
+
+    reads_ahead = True
+
+    def __init__(self, rows: ConversationRows, batch_rows: int, micro_rows: int, runtime: Runtime) -> None:
+        self.rows, self.batch_rows, self.micro_rows, self.runtime = rows, batch_rows, micro_rows, runtime
+
+    def batches(self, step: int) -> list[Batch]:
+        """This rank's share of the step's rows, in micro-batches."""
+        share = self.batch_rows // self.runtime.world_size
+        first = step * self.batch_rows + self.runtime.rank * share
+        return masked_batches(self.rows, range(first, first + share), self.micro_rows)
+
+    def loss(self, model: GPT, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The sum of -log p of what the assistant says next."""
+        return model.token_losses(batch.inputs, batch.targets).sum(), {}
+
+
+def masked_batches(rows: ConversationRows, numbers: range, micro_rows: int) -> list[Batch]:
+    """Rows by number, as micro-batches with the untrained targets ignored."""
+    ids, trained = (torch.from_numpy(part) for part in rows.read(numbers))
+    inputs, targets = ids[:, :-1].contiguous(), ids[:, 1:].masked_fill(~trained[:, 1:], IGNORE)
+    return [Batch(*pair) for pair in zip(inputs.split(micro_rows), targets.split(micro_rows), strict=True)]
+
+
+def saved_config(run: RunDir) -> SFTConfig:
+    """The options that a run was begun with, to go on with. Raises UserError if it is no run of this stage."""
+    return read_config(SFTConfig, "sft", run)
+
+
+def main(config: SFTConfig) -> None:
+    """Run the command. Raises Interrupted on Ctrl-C, with everything saved."""
+    run_stage("sft", config, sft)
+
+
+def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
+    """Train from the beginning, or from where the run stopped."""
+    start = begin("sft", config, run, runtime)
+    context, seed = start.model.config.context, config.loop.seed
+    data = open_mixture(config.data, config.on_bad)
+    wanted = config.tokens or config.loop.num_steps * config.batch_rows * context
+    rows = pack(take(data, "train", seed, start.chat, wanted), start, seed)
+    validation = pack(take(data, "validation", seed, start.chat, VALIDATION_TOKENS), start, 0)
+    keep_fingerprint(rows.fingerprint, run, runtime, config.resume)
+    num_steps = config.loop.num_steps or rows.num_rows // config.batch_rows
+    flops = start.model.flops_per_token() * num_steps * config.batch_rows * context
+    runner = make_runner("sft", config, start, num_steps, decide_compile(config.compile, flops, runtime))
+    at_once = rows_at_once(config, start)
+
+    def evaluate(_: Step) -> Findings:
+        loss = validation_loss(start.model, validation, at_once, runtime)
+        return Findings({"validation_loss": loss}, loss, f"validation loss {loss:.4f}")
+
+    with runner.display:
+        runner.display.print(
+            f"{rows.num_rows:,} rows of {context} tokens; {rows.num_cut:,} conversations cut to fit, "
+            f"{rows.num_dropped:,} left out as too long; {num_steps:,} steps of {config.batch_rows} rows"
+        )
+        stage = SFTStage(rows, config.batch_rows, at_once, runtime)
+        if runner.run_to_end(stage, config.resume, evaluate) and runtime.is_main:
+            write_stage_report(runner, start, {"data": ", ".join(config.data)})
+
+
+def take(data: Mixture, split: Split, seed: int, chat: ChatFormat, tokens: int) -> Iterator[Rendered]:
+    """Rendered conversations, as many as have so many tokens; 0: every one once, or DEFAULT_TOKENS without end."""
+    size = None if tokens else size_of(data)
+    left = tokens or DEFAULT_TOKENS
+    for question in islice(data.stream(split, seed), size):
+        rendered = chat.render(question.prompt + question.answer)
+        yield rendered
+        left -= len(rendered.ids)
+        if size is None and left <= 0:
+            return
+
+
+def pack(conversations: Iterable[Rendered], start: Start, seed: int) -> ConversationRows:
+    """Conversations as rows of the model's context."""
+    return ConversationRows(conversations, start.model.config.context, seed, start.pad_id)
+
+
+@torch.no_grad()
+def validation_loss(model: GPT, rows: ConversationRows, at_once: int, runtime: Runtime) -> float:
+    """Mean -log p of the assistant's tokens over all rows; each rank computes its share."""
+    was_training = model.training
+    model.eval()
+    sums = [0.0, 0.0]
+    mine = range(runtime.rank, rows.num_rows, runtime.world_size)
+    for batch in masked_batches(rows, mine, at_once) if mine else ():
+        placed = batch.to(runtime.device)
+        sums[0] += float(model.token_losses(placed.inputs, placed.targets).sum())
+        sums[1] += batch.num_targets
+    model.train(was_training)
+    total, count = runtime.sum_numbers(sums)
+    return total / max(1.0, count)

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -99,3 +100,20 @@ class Command:
 def primer(args: list[str], output: Path, **how: dict[str, str] | int | None) -> tuple[int, str]:
     """Run a command to its end: exit code, and what it printed."""
     return Command(args, output, **how).wait()  # type: ignore[arg-type]
+
+
+def torchrun(args: list[str], folder: Path, ranks: int = 2) -> list[Command]:
+    """Start the ranks of a command as torchrun does, by the environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(ranks),
+        "LOCAL_WORLD_SIZE": str(ranks),
+    }
+    return [
+        Command(args, folder / f"said_{rank}", env | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(ranks)
+    ]

@@ -30,7 +30,7 @@ from primer.train.stage import StageConfig, Start
 
 CPU = Runtime(torch.device("cpu"), torch.float32, "for a test", threads=1)
 CONTEXT = 16
-CHAT_CONTEXT = 96
+CHAT_CONTEXT = 160
 Stage = TypeVar("Stage", bound=StageConfig)
 WORDS = ("the", "of", "king", "queen", "and", "lord", "thou", "sword", "shall", "be", "not", "what", "night", "day")
 
@@ -143,7 +143,7 @@ def stage_config(kind: type[Stage], source: Path, run: Path, **changes: Any) -> 
     """Twelve steps of four rows."""
     config = kind(
         source=source, run=run, batch_rows=4, micro_rows=2, save_every=3, eval_every=6, tensorboard=False,
-        loop=LoopConfig(num_steps=12, warmup_steps=2),
+        loop=dataclasses.replace(kind().loop, num_steps=12, warmup_steps=2),
         runtime=RuntimeConfig(device="cpu", dtype="float32", threads=1),
     )  # fmt: skip
     return dataclasses.replace(config, **changes)
@@ -166,8 +166,14 @@ def jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
 
 
 def as_row(messages: Sequence[Message]) -> dict[str, Any]:
-    """A conversation as a row."""
-    return {"messages": [{"role": message.role, "content": message.content} for message in messages]}
+    """A conversation as a row, in OpenAI's spelling."""
+    turns = []
+    for message in messages:
+        turn: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.tool_calls:
+            turn["tool_calls"] = [{"type": "function", "function": dataclasses.asdict(c)} for c in message.tool_calls]
+        turns.append(turn)
+    return {"messages": turns}
 
 
 def sums(count: int, seed: int = 0) -> list[tuple[str, str]]:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
+from unittest.mock import patch
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from primer.engine import scheduler, windows
 from primer.engine.engine import Engine, prepare_to_generate
 from primer.engine.request import Request, Token
 from primer.engine.sampling import SamplingConfig, pick, row_generator
@@ -134,8 +137,20 @@ CONTEXT_STOPS = REQUESTS.filter(lambda r: len(r.prompt) <= CONTEXT).map(
 )
 
 
+@contextmanager
+def everything_is_worth_it() -> Iterator[None]:
+    """Prefixes are shared, and rows ride along, at the sizes of these tests as well."""
+    with (
+        patch.object(scheduler, "RIDE", 2),
+        patch.object(scheduler, "WORTH_SHARING", 3),
+        patch.object(windows, "WORTH_SHARING", 3),
+    ):
+        yield
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from(sorted(FAMILIES)), st.integers(1, 5), st.sampled_from([3, 17, 1024]))
+@everything_is_worth_it()
 def test_any_schedule_gives_each_request_what_it_gets_alone(
     data: st.DataObject, name: str, num_slots: int, chunk_tokens: int
 ) -> None:
@@ -156,6 +171,7 @@ def test_any_schedule_gives_each_request_what_it_gets_alone(
             collect(engine, tokens, cancelled)
     while engine.busy:
         collect(engine, tokens, cancelled)
+    assert not engine.cancel(0)
     for handle, request in requests.items():
         expected = [token._replace(row=handle) for token in naive(model, request)]
         found = tokens[handle]
@@ -309,16 +325,21 @@ def test_logprobs_are_the_models_own(temperature: float) -> None:
     torch.testing.assert_close(torch.tensor([-token.logprob for token in tokens if token.row == 0]), losses)
 
 
+TARGETS = st.lists(st.integers(0, NUM_IDS - 1), min_size=1, max_size=CONTEXT)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
-    st.lists(st.tuples(PROMPTS, st.lists(st.integers(0, NUM_IDS - 1), min_size=1, max_size=16)), max_size=8),
+    st.lists(st.tuples(PROMPTS, st.lists(TARGETS, min_size=1, max_size=4)), max_size=4),
     st.sampled_from(sorted(FAMILIES)),
     st.integers(1, 4),
     st.sampled_from([5, 1024]),
 )
+@everything_is_worth_it()
 def test_scores_are_the_models_losses(
-    pairs: list[tuple[list[int], list[int]]], name: str, num_slots: int, chunk_tokens: int
+    questions: list[tuple[list[int], list[list[int]]]], name: str, num_slots: int, chunk_tokens: int
 ) -> None:
+    pairs = [(prompt, targets) for prompt, options in questions for targets in options]
     model = cached_model(name)
     engine = Engine(model, NUM_IDS, num_slots=num_slots, chunk_tokens=chunk_tokens)
     scores = engine.score([prompt for prompt, _ in pairs], [targets for _, targets in pairs])

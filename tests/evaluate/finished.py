@@ -26,7 +26,7 @@ RIGHT: dict[str, tuple[int, int, int, int]] = {
     "known": (50, 97, 97, 97), "small_talk": (10, 96, 96, 96), "follow_ups": (5, 90, 90, 93),
     "wordplay": (1, 50, 50, 55),
 }  # fmt: skip
-HOSTILE = "</code><script>alert('x')</script> ![](http://evil.example/x.png) | a | ```\n# not a heading \x1b[31m"
+HOSTILE = "</code><script>alert('x')</script> ![](http://evil.example/x.png) | ```\n# not a heading \x1b[31m\u2028\x85"
 
 
 def make_speedrun(root: Path, preset: str = "laptop", stages: tuple[str, ...] = ("base", "sft", "dpo", "rl")) -> Path:
@@ -74,7 +74,9 @@ def write_examination(run: RunDir, results: Results) -> None:
     """As `primer eval` writes it."""
     tasks: dict[str, Any] = results.to_json() | {"bpb": {"bits_per_byte": 1.25, "loss": 2.0, "num_targets": 1000}}
     write_json(run.path / "evaluation" / "step_000020.json", {"step": 20, "tasks": tasks})
-    lines = [json.dumps({"task": "curriculum", **t.to_json()}) for t in results.transcripts["curriculum"]]
+    lines = [
+        json.dumps({"task": "curriculum", **t.to_json()}, ensure_ascii=False) for t in results.transcripts["curriculum"]
+    ]
     write_text(run.path / "evaluation" / "step_000020.transcripts.jsonl", "\n".join(lines) + "\n")
 
 

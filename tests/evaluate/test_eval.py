@@ -5,6 +5,7 @@ import json
 import math
 import os
 import socket
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -165,9 +166,15 @@ def test_bits_per_byte_of_a_text(run: Path, text_file: Path) -> None:
 def test_what_was_measured_of_the_same_weights_is_kept(run: Path, questions: Path, choices: Path) -> None:
     measured(run, f"custom:{questions}")
     assert set(measured(run, "curriculum:spelling", limit=2)["tasks"]) == {"custom", "curriculum"}
+    spoken = run / "evaluation" / "step_000003.transcripts.jsonl"
+    assert Counter(json.loads(line)["task"] for line in spoken.read_text().splitlines()) == {
+        "custom": 15,
+        "curriculum": 2,
+    }
     assert measured(run, f"custom:{choices}")["tasks"]["custom"]["count"] == 14
     save_step(run, 3, seed=1)
     assert set(measured(run, f"custom:{choices}")["tasks"]) == {"custom"}
+    assert spoken.read_text() == ""
 
 
 def evaluate_rank(run: Path, tasks: str, env: dict[str, str]) -> None:

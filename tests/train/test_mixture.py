@@ -26,11 +26,12 @@ def test_tasks_and_files_by_weight(conversations: Path) -> None:
 
 def test_one_pass_over_files_is_every_conversation_once(conversations: Path) -> None:
     mixture = open_mixture([str(conversations)])
-    size = size_of(mixture)
+    size = size_of(mixture, "train")
+    assert size_of(mixture, "validation") == 3
     assert size == 57  # sixty, less the twentieth that is held out
     prompts = [question.prompt for question in islice(mixture.stream("train", 5), size)]
     assert sorted(prompts, key=str) == sorted((row.prompt for row in mixture.parts[0][0].questions("train")), key=str)
-    assert size_of(open_mixture([str(conversations), "curriculum"])) is None
+    assert size_of(open_mixture([str(conversations), "curriculum"]), "train") is None
 
 
 def test_an_equals_sign_in_a_path(tmp_path: Path) -> None:

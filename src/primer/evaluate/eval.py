@@ -237,23 +237,24 @@ def is_bytes(name: str) -> bool:
 
 def write_results(subject: Subject, results: Results) -> Path:
     """Write what was found so far, beside what was found before of the same weights."""
-    folder = subject.run.path / "evaluation"
-    path = folder / f"{subject.weights.name}.json"
+    folder, name = subject.run.path / "evaluation", subject.weights.name
+    path, spoken = folder / f"{name}.json", folder / f"{name}.transcripts.jsonl"
     weights = sha256(subject.weights / WEIGHTS_FILE)
     before = read_json(path) if path.is_file() else {}
-    kept = before["tasks"] if before.get("weights_sha256") == weights else {}
+    is_same = before.get("weights_sha256") == weights
     write_json(path, {
-        "run": subject.run.path.name, "step": int(subject.weights.name.removeprefix("step_")),
-        "weights_sha256": weights, "command": " ".join(sys.argv), "machine": machine(),
-        "tasks": kept | results.to_json(),
+        "run": subject.run.path.name, "step": int(name.removeprefix("step_")), "weights_sha256": weights,
+        "command": " ".join(sys.argv), "machine": machine(),
+        "tasks": (before["tasks"] if is_same else {}) | results.to_json(),
     })  # fmt: skip
-    lines = [
+    kept = spoken.read_text(encoding="utf-8").split("\n") if is_same and spoken.is_file() else []
+    lines = [line for line in kept if line and json.loads(line)["task"] not in results.scores]
+    lines += [
         json.dumps({"task": task, **transcript.to_json()}, ensure_ascii=False)
         for task, transcripts in results.transcripts.items()
         for transcript in transcripts
     ]
-    if lines:
-        write_text(folder / f"{subject.weights.name}.transcripts.jsonl", "\n".join(lines) + "\n")
+    write_text(spoken, "".join(f"{line}\n" for line in lines))
     return path
 
 

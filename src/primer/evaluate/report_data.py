@@ -190,8 +190,9 @@ def read_evaluation(path: Path) -> tuple[tuple[Score, ...], dict[str, float], tu
         scores = tuple(read_score(score) for task in tasks.values() for score in task.get("groups", {}).values())
         found = {(name, key): task[key] for name, task in tasks.items() for key in MEASURES if key in task}
         spoken = path.with_suffix(".transcripts.jsonl")
-        lines = spoken.read_text(encoding="utf-8").splitlines() if spoken.is_file() else []
-        exchanges = tuple(read_exchange(json.loads(line)) for line in lines)
+        # Not splitlines: JSON leaves U+2028 and its like as they are, and a model may write one.
+        lines = spoken.read_text(encoding="utf-8").split("\n") if spoken.is_file() else []
+        exchanges = tuple(read_exchange(json.loads(line)) for line in lines if line)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged: {error!r}. Run `primer eval` again.") from error
     return scores, {MEASURES[key]: float(value) for (_, key), value in found.items()}, exchanges

@@ -20,8 +20,10 @@ STYLE = """\
 body { max-width: 54rem; margin: 3rem auto; padding: 0 1.2rem; color: var(--ink); background: var(--ground);
   font: 1rem/1.6 system-ui, sans-serif; }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.6rem; border-bottom: 1px solid var(--line); }
-table { display: block; overflow-x: auto; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { display: block; margin: 1rem 0; overflow-x: auto; border-collapse: collapse;
+  font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+td[style] { white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; text-align: left; }
 pre { padding: .8rem 1rem; border-radius: .5rem; background: var(--box); white-space: pre-wrap;
   overflow-wrap: anywhere; }

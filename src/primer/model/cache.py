@@ -107,12 +107,12 @@ class Span:
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store k, v (B, K, T, D) of one layer and return all that these rows attend to, (B, K, S, D)."""
-        for tensor, new in ((self.cache.keys, k), (self.cache.values, v)):
-            tensor[layer].view(-1, new.size(-1)).index_copy_(0, self._places, new.reshape(-1, new.size(-1)))
+        keys, values, D = self.cache.keys[layer], self.cache.values[layer], k.size(-1)
+        keys.view(-1, D).index_copy_(0, self._places, k.reshape(-1, D))
+        values.view(-1, D).index_copy_(0, self._places, v.reshape(-1, D))
         if self.fresh:
             return k, v
-        keys, values = (t[layer, :, :, : self.length][self._rows] for t in (self.cache.keys, self.cache.values))
-        return keys, values
+        return keys[self._rows, :, : self.length], values[self._rows, :, : self.length]
 
     def mask(self, window: int, dtype: torch.dtype) -> Tensor:
         """What (B, 1, T, S) to add to attention's logits: 0 for the `window` positions up to its own, else -inf."""

@@ -8,7 +8,7 @@ from primer.core.errors import ConfigError, suggest
 from primer.tasks.conversations import Conversations
 from primer.tasks.mixture import Endless, Mixture
 from primer.tasks.registry import all_tasks, find_task
-from primer.tasks.task import Task
+from primer.tasks.task import Split, Task
 from primer.text.rows import OnBad
 
 
@@ -51,8 +51,8 @@ def open_source(name: str, on_bad: OnBad) -> Task:
     return Conversations(name, on_bad)
 
 
-def size_of(mixture: Mixture) -> int | None:
-    """Questions of one pass over the training split; None if a task has no end."""
+def size_of(mixture: Mixture, split: Split) -> int | None:
+    """Questions of one pass over a split; None if a task has no end."""
     if any(isinstance(task, Endless) for task, _ in mixture.parts):
         return None
-    return sum(len(task.questions("train")) for task, _ in mixture.parts)
+    return sum(len(task.questions(split)) for task, _ in mixture.parts)

@@ -261,6 +261,11 @@ def rl(config: RLConfig, run: RunDir, runtime: Runtime) -> None:
         runner.display.print(
             f"rounds of {config.prompts} prompts × {config.samples} answers, {config.loop.num_steps:,} steps"
         )
+        if not config.resume:  # what the first steps are compared with
+            before = evaluate(Step(runner.progress, start.model, start.optimizer, {}, last=False))
+            if runtime.is_main:
+                runner.write_metrics(before.metrics)
+                runner.display.print(f"before: {before.summary}")
         if runner.run_to_end(stage, config.resume, evaluate) and runtime.is_main:
             write_stage_report(runner, start, {"tasks": ", ".join(config.tasks)})
 

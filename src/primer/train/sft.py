@@ -13,7 +13,7 @@ from primer.core.runtime import Runtime
 from primer.model.gpt import GPT, IGNORE
 from primer.tasks.mixture import Mixture
 from primer.tasks.task import Split
-from primer.text.chat import ChatFormat, Rendered
+from primer.text.chat import Rendered
 from primer.train.batches import Batch
 from primer.train.conversation_rows import ConversationRows
 from primer.train.dial import decide_compile
@@ -93,8 +93,8 @@ def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
     context, seed = start.model.config.context, config.loop.seed
     data = open_mixture(config.data, config.on_bad)
     wanted = config.tokens or config.loop.num_steps * config.batch_rows * context
-    rows = pack(take(data, "train", seed, start.chat, wanted), start, seed)
-    validation = pack(take(data, "validation", seed, start.chat, VALIDATION_TOKENS), start, 0)
+    rows = pack(take(data, "train", seed, start, wanted), start, seed)
+    validation = pack(take(data, "validation", seed, start, VALIDATION_TOKENS), start, 0)
     keep_fingerprint(rows.fingerprint, run, runtime, config.resume)
     num_steps = config.loop.num_steps or rows.num_rows // config.batch_rows
     flops = start.model.flops_per_token() * num_steps * config.batch_rows * context
@@ -115,15 +115,17 @@ def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
             write_stage_report(runner, start, {"data": ", ".join(config.data)})
 
 
-def take(data: Mixture, split: Split, seed: int, chat: ChatFormat, tokens: int) -> Iterator[Rendered]:
-    """Rendered conversations, as many as have so many tokens; 0: every one once, or DEFAULT_TOKENS without end."""
-    size = None if tokens else size_of(data)
-    left = tokens or DEFAULT_TOKENS
-    for question in islice(data.stream(split, seed), size):
-        rendered = chat.render(question.prompt + question.answer)
+def take(data: Mixture, split: Split, seed: int, start: Start, tokens: int) -> Iterator[Rendered]:
+    """Rendered conversations, as many as have so many tokens (to train on again and again, to measure with once);
+    0: every one once, or DEFAULT_TOKENS without end."""
+    size = size_of(data, split)
+    once = size is not None and (not tokens or split == "validation")
+    left, room = tokens or DEFAULT_TOKENS, start.model.config.context + 1
+    for question in islice(data.stream(split, seed), size if once else None):
+        rendered = start.chat.render(question.prompt + question.answer)
         yield rendered
-        left -= len(rendered.ids)
-        if size is None and left <= 0:
+        left -= min(len(rendered.ids), room)  # the rest of a longer one is not read
+        if left <= 0 and (tokens or not once):
             return
 
 

@@ -85,8 +85,8 @@ def run_stage(name: str, config: Config, work: Callable[[Config, RunDir, Runtime
         if not runtime.is_main:
             work(config, run, runtime)
             return
-        check_run(run, config.resume)
         with run.locked():
+            check_run(run, config.resume)
             work(config, run, runtime)
 
 

@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PRESET ?= laptop
 
 .PHONY: speedrun test check format clean
 
 speedrun: $(VENV)/.installed
-	$(BIN)/primer speedrun
+	$(BIN)/primer speedrun --preset $(PRESET)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not slow and not gpu"

@@ -17,8 +17,8 @@ from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime, RuntimeConfig
 from primer.model.families import ShapeOverrides, shape
 from primer.model.gpt import GPT, GPTConfig
-from primer.model.weights import find_weights, load_model, load_tensors
 from primer.model.optim import OptimConfig, build_optimizer
+from primer.model.weights import find_weights, load_model, load_tensors
 from primer.tasks.curriculum.curriculum import Curriculum
 from primer.text.chat import ChatFormat, Message
 from primer.text.shards import Shards, write_shard
@@ -117,7 +117,9 @@ def final_weights(run: Path, step: int | None = None) -> dict[str, Tensor]:
 def chat_base(folder: Path) -> Path:
     """A run to fine-tune: a BPE tokenizer of the curriculum's prose, and a model that has learned nothing."""
     tokenizer = train_tokenizer(islice(Curriculum().documents("train", 0), 60), 300)
-    size = shape("primer", 1, tokenizer.vocab_size, CHAT_CONTEXT, ShapeOverrides(width=32, num_heads=2), ngram_buckets=64)
+    size = shape(
+        "primer", 1, tokenizer.vocab_size, CHAT_CONTEXT, ShapeOverrides(width=32, num_heads=2), ngram_buckets=64
+    )
     return save_run(folder, tokenizer, size)
 
 

@@ -23,7 +23,7 @@ def random_model(name: str, pattern: str) -> GPT:
         "width": 64, "head_dim": 16, "mlp_width": 96, "window_pattern": pattern,
     }  # fmt: skip
     torch.manual_seed(0)
-    model = GPT(family(name, **shape)).eval()
+    model = GPT(family(name, **shape, **({"smear": 3} if name == "primer" else {}))).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
@@ -40,7 +40,7 @@ def new_cache(model: GPT) -> KVCache:
 
 def read(model: GPT, cache: KVCache, slots: list[int], rows: list[list[int]], starts: list[int]) -> torch.Tensor:
     """Logits of what the rows have after their starts."""
-    missing = max(model.config.ngrams, default=1) - 1
+    missing = model.config.lookback
     pieces = [row[start:] for row, start in zip(rows, starts, strict=True)]
     longest = max(map(len, pieces))
     ids = torch.tensor([piece + [0] * (longest - len(piece)) for piece in pieces])

@@ -52,7 +52,10 @@ def test_the_last_message_is_the_answer(tmp_path: Path) -> None:
     ("messages", "said"),
     [
         ([], "the conversation is empty. Give at least one message of a user"),
-        ([Message("assistant", "hi"), Message("user", "ho")], "the assistant speaks first. Put a user's message before"),
+        (
+            [Message("assistant", "hi"), Message("user", "ho")],
+            "the assistant speaks first. Put a user's message before",
+        ),
         ([Message("user", "hi"), Message("asistant", "ho")], "unknown role 'asistant': did you mean 'assistant'"),  # type: ignore[arg-type]
         (
             [Message("user", "hi"), Message("tool", "7"), Message("assistant", "ho")],

@@ -131,7 +131,8 @@ def test_the_losses_are_trls(chat_base: Path, config: DPOLoss) -> None:
     assert losses.tolist() == pytest.approx(wanted, abs=1e-4)
     if config == DPOLoss():
         rewards = [
-            [0.1 * (sum(p) - sum(r)) for p, r in zip(*both, strict=True)] for both in zip(policy, reference, strict=True)
+            [0.1 * (sum(p) - sum(r)) for p, r in zip(*both, strict=True)]
+            for both in zip(policy, reference, strict=True)
         ]
         assert logs["reward_chosen"].tolist() == pytest.approx([chosen for chosen, _ in rewards], abs=1e-4)
         assert logs["reward_rejected"].tolist() == pytest.approx([rejected for _, rejected in rewards], abs=1e-4)
@@ -205,7 +206,7 @@ def test_lessons_without_pairs(config: DPOConfig, monkeypatch: pytest.MonkeyPatc
     lesson = spelling.LESSON
     plain = dataclasses.replace(lesson, question=lambda draw: dataclasses.replace(lesson.question(draw), rejected=()))
     monkeypatch.setattr("primer.tasks.curriculum.curriculum.all_lessons", lambda: (plain,))
-    with pytest.raises(ConfigError, match="these lessons have no worse answers to prefer others to. Name more"):
+    with pytest.raises(ConfigError, match=r"these lessons have no worse answers to prefer others to. Name more"):
         dpo.main(dataclasses.replace(config, data=("curriculum:spelling",)))
 
 
@@ -302,7 +303,12 @@ def test_more_ranks_than_pairs_to_measure(chat_base: Path, monkeypatch: pytest.M
     data = some_pairs(begun)
     data.ask_reference(begun.model, 2, begun.runtime.device)
     lengths = []
-    monkeypatch.setattr(Runtime, "sum", lambda _, tensor: lengths.append(tensor.numel()) or torch.ones_like(tensor))
+
+    def note(_: Runtime, tensor: Tensor) -> Tensor:
+        lengths.append(tensor.numel())
+        return torch.ones_like(tensor)
+
+    monkeypatch.setattr(Runtime, "sum", note)
     for rank in (0, 5):
         measure(begun.model, data, DPOLoss(), 2, dataclasses.replace(tiny.CPU, rank=rank, world_size=6))
     assert lengths[0] == lengths[1] == 7

@@ -46,6 +46,8 @@ def batch(rows: int, seed: int, masked: float = 0.0) -> Batch:
 class Text:
     """A stage with given batches; `spoil` may change the loss of a step."""
 
+    reads_ahead = True
+
     def __init__(self, *batches: Batch, spoil: Callable[[int, Tensor], Tensor] | None = None) -> None:
         self.given, self.spoil, self.step = list(batches), spoil, 0
 

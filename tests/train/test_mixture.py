@@ -30,7 +30,8 @@ def test_one_pass_over_files_is_every_conversation_once(conversations: Path) -> 
     assert size_of(mixture, "validation") == 3
     assert size == 57  # sixty, less the twentieth that is held out
     prompts = [question.prompt for question in islice(mixture.stream("train", 5), size)]
-    assert sorted(prompts, key=str) == sorted((row.prompt for row in mixture.parts[0][0].questions("train")), key=str)
+    rows = [question.prompt for question in Conversations(str(conversations)).questions("train")]
+    assert sorted(prompts, key=str) == sorted(rows, key=str)
     assert size_of(open_mixture([str(conversations), "curriculum"]), "train") is None
 
 

@@ -31,7 +31,7 @@ def validation_losses(run: Path) -> list[float]:
 
 def test_torchrun_makes_the_weights_of_one_rank(shards_folder: Path, alone: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    launch = "-m torch.distributed.run --standalone --nproc-per-node 2 -m -- primer.cli".split()  # noqa: SIM905
+    launch = "-m torch.distributed.run --standalone --nproc-per-node 2 -m -- primer.cli".split()
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *launch, *tiny.options(shards_folder, run)],

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import tiny
-import toys
 import torch
+import toys
 
 from primer.core.errors import ConfigError, CorpusError, TrainingError
 from primer.core.files import write_json
@@ -40,7 +40,7 @@ def reply(*messages: Message, finished: Any = "stop") -> Reply:
     return Reply(messages, [1, 2, 3], [True] * 3, finished)
 
 
-def question(check: Callable[[Sequence[Message]], Any]) -> Question:
+def question(check: Any) -> Question:
     """Something to be judged by this."""
     return Question((user("Say a or b."),), check)
 
@@ -135,7 +135,9 @@ def test_a_check_that_raises_is_worth_nothing_and_told(begun: Start, toy: toys.T
 
 def test_checks_that_all_raise_end_the_run(begun: Start, toy: toys.Toy) -> None:
     toy.check = lambda number, messages: 1 / 0
-    with pytest.raises(TrainingError, match=r"no answer of round 8 could be judged: the check raised ZeroDivisionError"):
+    with pytest.raises(
+        TrainingError, match=r"no answer of round 8 could be judged: the check raised ZeroDivisionError"
+    ):
         Sampler(config(), begun).round(7)
 
 

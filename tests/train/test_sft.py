@@ -25,6 +25,7 @@ from primer.train import sft
 from primer.train.checkpoint import saved_steps
 from primer.train.conversation_rows import ConversationRows
 from primer.train.loop import Gradients, LoopConfig
+from primer.train.mixture import open_mixture
 from primer.train.sft import SFTConfig, SFTStage, masked_batches, take, validation_loss
 
 WITH_TOOLS = [
@@ -92,9 +93,9 @@ def test_validation_with_more_ranks_than_rows(chat_base: Path, monkeypatch: pyte
 
 def test_how_much_is_taken(chat_base: Path, conversations: Path) -> None:
     begun = tiny.start(chat_base)
-    once = sft.open_mixture([str(conversations)])
+    once = open_mixture([str(conversations)])
     assert len(list(take(once, "train", 1, begun, 0))) == 57
-    endless = sft.open_mixture(["curriculum:spelling"])
+    endless = open_mixture(["curriculum:spelling"])
     lengths = [len(rendered.ids) for rendered in take(endless, "train", 1, begun, 500)]
     assert sum(lengths) >= 500 > sum(lengths[:-1])
     twice = list(take(once, "train", 1, begun, 3000))  # more than there is: it comes again
@@ -173,7 +174,7 @@ def test_other_data_on_resume(chat_base: Path, conversations: Path, tmp_path: Pa
     config = tiny.stage_config(SFTConfig, chat_base, tmp_path / "run", data=(str(data),))
     sft.main(config)
     data.write_text(data.read_text(encoding="utf-8").replace(" and ", " plus "), encoding="utf-8")
-    with pytest.raises(ConfigError, match="learns from has changed since it began. Restore the data, or start anew"):
+    with pytest.raises(ConfigError, match=r"learns from has changed since it began. Restore the data, or start anew"):
         sft.main(dataclasses.replace(config, resume=True))
 
 
@@ -217,7 +218,7 @@ def test_two_ranks_are_one(chat_base: Path, conversations: Path, tmp_path: Path)
 
 
 def test_nothing_of_the_validation_is_trained_on(conversations: Path) -> None:
-    data = sft.open_mixture([str(conversations), "curriculum:spelling"])
+    data = open_mixture([str(conversations), "curriculum:spelling"])
     prompts = {
         split: {question.prompt + question.answer for question in data.questions(split, 300)}
         for split in ("train", "validation")
@@ -234,5 +235,5 @@ def test_the_best_is_what_the_next_stage_begins_with(chat_base: Path, conversati
     best = find_weights(tmp_path / "run")
     assert best.name == f"step_{3 * (1 + losses.index(min(losses))):06d}"
     begun = tiny.start(tmp_path / "run")
-    rows = sft.pack(take(sft.open_mixture(config.data), "validation", 1, begun, 40_000), begun, 0)
+    rows = sft.pack(take(open_mixture(config.data), "validation", 1, begun, 40_000), begun, 0)
     assert validation_loss(load_model(best), rows, 4, tiny.CPU) == pytest.approx(min(losses), abs=1e-5)

@@ -72,14 +72,14 @@ def test_from_a_base_model_with_another_chat_format(config: SFTConfig, tmp_path:
     tokenizer = Tokenizer.gpt2(tmp_path / "vocab.json", tmp_path / "merges.txt")
     size = shape("gpt2", 1, tokenizer.vocab_size, 64, ShapeOverrides(width=32, num_heads=2))
     base = tiny.save_run(tmp_path / "gpt2", tokenizer, size)
-    with pytest.raises(TokenizerError, match="belongs to a base model with another chat format. Start from a model"):
+    with pytest.raises(TokenizerError, match=r"belongs to a base model with another chat format. Start from a model"):
         sft.main(dataclasses.replace(config, source=base))
 
 
 def test_from_a_run_with_another_tokenizer(config: SFTConfig, chat_base: Path, tmp_path: Path) -> None:
     base = copy_of(chat_base, tmp_path / "base")
     train_tokenizer(["other words " * 30], 280).save(base)
-    with pytest.raises(TokenizerError, match="is not the one that its model was trained with. Restore that one"):
+    with pytest.raises(TokenizerError, match=r"is not the one that its model was trained with. Restore that one"):
         sft.main(dataclasses.replace(config, source=base))
 
 
@@ -110,10 +110,10 @@ def test_numbers_that_cannot_be(config: SFTConfig, changes: dict[str, Any], said
 
 def test_a_run_is_not_trained_over_and_not_shared(config: SFTConfig) -> None:
     assert config.run is not None
-    with pytest.raises(ConfigError, match="holds no run to resume. Start it without --resume"):
+    with pytest.raises(ConfigError, match=r"holds no run to resume. Start it without --resume"):
         sft.main(dataclasses.replace(config, resume=True))
     sft.main(config)
-    with pytest.raises(ConfigError, match="holds a run already. Go on with --resume, or choose another --run"):
+    with pytest.raises(ConfigError, match=r"holds a run already. Go on with --resume, or choose another --run"):
         sft.main(config)
     with RunDir(config.run).locked(), pytest.raises(RunInUseError, match="is in use by process"):
         sft.main(config)
@@ -126,7 +126,7 @@ def test_resume_with_other_options(config: SFTConfig, monkeypatch: pytest.Monkey
         cli.dispatch(["sft", "--run", run, "--resume", "--batch-rows", "8"])
     with pytest.raises(ConfigError, match="was begun with other options"):
         cli.dispatch(["sft", "--run", run, "--resume", "--from", str(tmp_path)])
-    with pytest.raises(ConfigError, match="was made by `primer sft`, not by `primer dpo`. Give another --run"):
+    with pytest.raises(ConfigError, match=r"was made by `primer sft`, not by `primer dpo`. Give another --run"):
         cli.dispatch(["dpo", "--run", run, "--resume"])
     with pytest.raises(UserError, match="holds no run"):
         cli.dispatch(["sft", "--run", str(tmp_path / "none"), "--resume"])

@@ -23,7 +23,7 @@ class Windows:
     def __init__(self, model: GPT) -> None:
         self.model, self.context = model, model.config.context
         self.cache = KVCache(model.config, model.compute_dtype, model.embed.weight.device)
-        self.margin = max(model.config.ngrams, default=1) - 1  # columns of -1 before each row, for its n-grams
+        self.margin = model.config.lookback  # columns of -1 before each row, for its first tokens' neighbours
         self.ids = np.full((0, self.margin + self.context), -1, np.int64)
         self.length = np.zeros(0, np.int64)
         self.num_read = np.zeros(0, np.int64)

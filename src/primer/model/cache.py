@@ -63,7 +63,7 @@ class KVCache:
         """The place of B × T new ids, T = max(counts): row i has counts[i] of them, which come after starts[i] others
         in slots[i]. What pads a row is computed and forgotten; a row with a count of 0 is nothing but padding.
 
-        `before` (B, longest n-gram - 1) are the ids before, -1 where there are none; models with n-grams need it.
+        `before` (B, config.lookback) are the ids before, -1 where there are none; models with n-grams or smear need it.
 
         Raises ValueError for rows longer than the context.
         """

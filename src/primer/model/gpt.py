@@ -66,6 +66,9 @@ class GPTConfig:
     (Over-Tokenized Transformer, arXiv 2501.16975)."""
     ngram_buckets: int = 16_384
     """Rows of the hash table of each length; n-grams that collide share a row."""
+    smear: int = 0
+    """Tokens before each whose embeddings are added to its own, weighted channel by channel. A token then knows its
+    neighbours before any attention, which is what copying is made of (canon layers, arXiv 2512.17351)."""
     value_embeddings: bool = True
     """In every other layer, add a second embedding of the token to the values (arXiv 2410.17897)."""
     window_pattern: str = "L"
@@ -87,6 +90,11 @@ class GPTConfig:
         """Positions that attention in this layer looks back on, itself included."""
         short = self.window_pattern[layer % len(self.window_pattern)] == "S"
         return max(1, self.context // 4) if short and layer < self.num_layers - 1 else self.context
+
+    @property
+    def lookback(self) -> int:
+        """Ids before its own that a token's embedding reads."""
+        return max((1, *self.ngrams, self.smear + 1)) - 1
 
     def has_value_embedding(self, layer: int) -> bool:
         """Every other layer, counted so that the last one has it."""
@@ -261,6 +269,7 @@ class GPT(nn.Module):
         self.embed = nn.Embedding(config.vocab_size, config.width)
         self.position_embed = nn.Embedding(config.context, config.width) if config.positions == "learned" else None
         self.embed_norm = make_norm(config, config.width) if config.family == "primer" else nn.Identity()
+        self.smear_embed = nn.Parameter(torch.empty(config.smear, config.width)) if config.smear else None
         rows = len(config.ngrams) * config.ngram_buckets
         self.ngram_embed = nn.Embedding(rows, config.width) if rows else None
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
@@ -280,7 +289,9 @@ class GPT(nn.Module):
             into_stream = name.endswith(("out.weight", "down.weight"))
             if "norm" in name:
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-            elif name.endswith(("bias", "gate.weight", "ngram_embed.weight")) or (config.zero_init and into_stream):
+            elif name.endswith(("bias", "gate.weight", "ngram_embed.weight", "smear_embed")) or (
+                config.zero_init and into_stream
+            ):
                 parameter.zero_()
             elif not primer:  # GPT-2's rule: 0.02, and less into the stream by its 2L additions
                 parameter.normal_(std=0.02 / math.sqrt(2 * config.num_layers) if into_stream else 0.02)
@@ -294,22 +305,26 @@ class GPT(nn.Module):
 
     def embed_tokens(self, ids: Tensor, span: Span | None) -> Tensor:
         """ids (B, T) to the stream's first state (B, T, C)."""
-        x: Tensor = self.embed(ids).to(self.compute_dtype)
+        T, lookback = ids.size(1), self.config.lookback
+        before = None if span is None else span.before
+        seen = F.pad(ids, (lookback, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
+        if self.smear_embed is None:
+            x: Tensor = self.embed(ids).to(self.compute_dtype)
+        else:
+            known = (self.embed(seen.clamp(min=0)) * (seen >= 0).unsqueeze(-1)).to(self.compute_dtype)
+            x = known[:, lookback:]
+            for i, weight in enumerate(self.smear_embed.to(x.dtype), 1):
+                x = torch.addcmul(x, known[:, lookback - i : lookback - i + T], weight)
         if self.position_embed is not None:
-            positions = torch.arange(ids.size(1), device=ids.device) if span is None else span.positions
+            positions = torch.arange(T, device=ids.device) if span is None else span.positions
             x = x + self.position_embed(positions).to(x.dtype)
         x = self.embed_norm(x)
         if self.ngram_embed is not None:
-            x = x + self.ngram_embed(self.ngram_rows(ids, span)).sum(dim=2).to(x.dtype)
+            seen = seen[:, lookback + 1 - max(self.config.ngrams) :]
+            rows = hash_ngrams(seen, self.config.ngrams, self.config.ngram_buckets)
+            x = x + self.ngram_embed(rows).sum(dim=2).to(x.dtype)
         x = self.dropout(x)
         return x
-
-    def ngram_rows(self, ids: Tensor, span: Span | None) -> Tensor:
-        """Rows of the n-gram table for ids (B, T), with what came before them: (B, T, len(ngrams))."""
-        before = None if span is None else span.before
-        missing = max(self.config.ngrams) - 1
-        ids = F.pad(ids, (missing, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
-        return hash_ngrams(ids, self.config.ngrams, self.config.ngram_buckets)
 
     def hidden(self, ids: Tensor, span: Span | None = None) -> Tensor:
         """The stream after the last norm, (B, T, C), for ids (B, T): of whole rows, or of those in a cache's span."""
@@ -340,12 +355,20 @@ class GPT(nn.Module):
         """-log p of each target, (B, T) in nats, 0 where the target is IGNORE. The logits of a large vocabulary (8 rows
         × 1,024 × 50,304 floats: 1.6 GB) are made a piece at a time, and made again in the backward pass."""
         hidden, flat = self.hidden(ids).flatten(0, 1), targets.flatten()
+        trained = None if torch.compiler.is_compiling() else flat != IGNORE  # compiled code wants shapes that stay
+        if trained is not None and 4 * int(trained.sum()) < 3 * len(flat):  # in a conversation a third is
+            losses = self.flat_losses(hidden[trained], flat[trained])
+            return losses.new_zeros(len(flat)).masked_scatter(trained, losses).view_as(targets)
+        return self.flat_losses(hidden, flat).view_as(targets)
+
+    def flat_losses(self, hidden: Tensor, flat: Tensor) -> Tensor:
+        """-log p of targets (N,) after states (N, C)."""
         rows = max(1, LOGITS_AT_ONCE // self.config.vocab_size)
         if len(flat) <= rows:
-            return self.cross_entropy(hidden, flat).view_as(targets)
+            return self.cross_entropy(hidden, flat)
         pairs = zip(hidden.split(rows), flat.split(rows), strict=True)
         losses = [checkpoint(self.cross_entropy, *pair, use_reentrant=False) for pair in pairs]
-        return torch.cat(losses).view_as(targets)
+        return torch.cat(losses)
 
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log p of targets (N,) under the logits of hidden (N, C)."""

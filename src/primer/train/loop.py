@@ -30,7 +30,10 @@ MAX_BAD_STEPS = 5  # steps in a row whose gradient is not finite, before the run
 class StageBatch(Protocol):
     """What the loop asks of a micro-batch; `train.batches.Batch` is one."""
 
-    inputs: Tensor
+    @property
+    def inputs(self) -> Tensor:
+        """What the model reads."""
+        ...
 
     @property
     def num_targets(self) -> int:

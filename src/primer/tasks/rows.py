@@ -75,6 +75,8 @@ class Rows:
         Raises TaskError if there is no such split, or a row is broken.
         """
         rows = list(self._read(split))
+        if not rows and split == "validation":  # a twentieth of a few rows, by hash, can be none
+            rows = list(self._read("train"))
         if not rows:
             raise TaskError(f"the {split} split of {self.place} holds no rows. Give another file.")
         random.Random(f"{split}/{seed}").shuffle(rows)

@@ -22,6 +22,7 @@ PRETRAIN: dict[str, PretrainConfig] = {
         shape=ShapeOverrides(width=128),
         context=64,
         ngrams=(2, 3, 4),
+        neighbours=0,
         value_embeddings=False,
         batch_rows=32,
         optim=OptimConfig(matrix_lr=0.06, ngram_lr=0.05),
@@ -40,6 +41,7 @@ PRETRAIN: dict[str, PretrainConfig] = {
         shape=ShapeOverrides(width=256),
         context=256,
         ngrams=(2, 3),
+        neighbours=0,
         value_embeddings=False,
         dropout=0.15,
         batch_rows=16,
@@ -55,6 +57,7 @@ PRETRAIN: dict[str, PretrainConfig] = {
         shape=ShapeOverrides(width=192),
         context=256,
         ngrams=(2,),
+        neighbours=0,
         batch_rows=16,
         optim=OptimConfig(matrix_lr=0.03),
         loop=LoopConfig(num_steps=320),
@@ -98,6 +101,7 @@ class Speedrun:
     """Documents of the curriculum's prose."""
 
 
+LAPTOP_RATES = OptimConfig(matrix_lr=0.04, embed_lr=0.5)
 LAPTOP = Speedrun(
     base=PretrainConfig(
         vocab_size=512,
@@ -105,19 +109,23 @@ LAPTOP = Speedrun(
         shape=ShapeOverrides(width=128),
         context=256,
         order="packed",
-        batch_rows=32,
-        loop=LoopConfig(num_steps=60, warmup_steps=5),
+        batch_rows=8,
+        optim=LAPTOP_RATES,
+        loop=LoopConfig(num_steps=200, warmup_steps=10),
         eval_every=0,
         save_every=0,
         sample_every=0,
         tensorboard=False,
     ),
-    sft=SFTConfig(loop=LoopConfig(num_steps=440, warmup_steps=5, decay=0.8), eval_every=110, tensorboard=False),
+    sft=SFTConfig(
+        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=1750, warmup_steps=10, decay=0.8), eval_every=350,
+        tensorboard=False,
+    ),
     dpo=DPOConfig(pairs=1600, batch_rows=32, eval_every=0, tensorboard=False),
     rl=RLConfig(loop=LoopConfig(num_steps=16, warmup_steps=2), eval_every=0, tensorboard=False),
     documents=6000,
     questions_between=1000,
-)
+)  # fmt: skip
 HUB = Speedrun(
     base=PretrainConfig(
         vocab_size=32_768, depth=12, eval_tokens=5_242_880, save_every=500, optim=OptimConfig(weight_decay=0.05)

@@ -6,7 +6,7 @@ by side.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,11 +18,12 @@ if TYPE_CHECKING:  # which imports this file
 
 
 class KVCache:
-    """Two tensors (L, slots, K, columns + 1, D) that grow as needed. What stands in the last column is never read."""
+    """Two tensors (L, slots, K, columns + 1, D) that grow as needed, and for models whose attention mixes neighbours a
+    third, of its inputs: (L, slots, 1, columns + 1, C). What stands in the last column is never read."""
 
     def __init__(self, config: "GPTConfig", dtype: torch.dtype, device: torch.device) -> None:
         self.config, self.dtype, self.device = config, dtype, device
-        self.keys, self.values = self._empty(0, 0), self._empty(0, 0)
+        self.keys, self.values, self.inputs = self._empty(0, 0)
 
     @property
     def num_slots(self) -> int:
@@ -41,16 +42,15 @@ class KVCache:
         if num_columns > self.num_columns:
             num_columns = min(max(num_columns, 2 * self.num_columns, 64), self.config.context)
         slots, columns = self.num_slots, self.num_columns
-        old = self.keys, self.values
-        self.keys = self._empty(max(slots, num_slots), max(columns, num_columns))
-        self.values = torch.zeros_like(self.keys)
-        for new, kept in zip((self.keys, self.values), old, strict=True):
+        old = self.keys, self.values, self.inputs
+        self.keys, self.values, self.inputs = self._empty(max(slots, num_slots), max(columns, num_columns))
+        for new, kept in zip((self.keys, self.values, self.inputs), old, strict=True):
             new[:, :slots, :, :columns] = kept[..., :columns, :]
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Give one slot the first positions of another."""
         self.reserve(max(source, target) + 1, length)
-        for tensor in (self.keys, self.values):
+        for tensor in (self.keys, self.values, self.inputs):
             tensor[:, target, :, :length] = tensor[:, source, :, :length]
 
     def span(
@@ -63,17 +63,19 @@ class KVCache:
         """The place of B × T new ids, T = max(counts): row i has counts[i] of them, which come after starts[i] others
         in slots[i]. What pads a row is computed and forgotten; a row with a count of 0 is nothing but padding.
 
-        `before` (B, config.lookback) are the ids before, -1 where there are none; models with n-grams or smear need it.
+        `before` (B, config.lookback) are the ids before, -1 where there are none; models with n-grams need it.
 
         Raises ValueError for rows longer than the context.
         """
         return Span(self, slots, np.asarray(starts, np.int64), np.asarray(counts, np.int64), before)
 
-    def _empty(self, num_slots: int, num_columns: int) -> Tensor:
+    def _empty(self, num_slots: int, num_columns: int) -> tuple[Tensor, Tensor, Tensor]:
         config = self.config
-        shape = (config.num_layers, num_slots, config.num_kv_heads, num_columns + 1, config.head_dim)
+        keys = (config.num_layers, num_slots, config.num_kv_heads, num_columns + 1, config.head_dim)
+        inputs = (config.num_layers, num_slots, 1, num_columns + 1, config.width if config.neighbours else 0)
         # Zeros, for what is masked is still multiplied, by a weight of 0: and 0 × NaN would be NaN.
-        return torch.zeros(shape, dtype=self.dtype, device=self.device)
+        keys_, values, inputs_ = (torch.zeros(s, dtype=self.dtype, device=self.device) for s in (keys, keys, inputs))
+        return keys_, values, inputs_
 
 
 class Span:
@@ -104,6 +106,12 @@ class Span:
         self.fresh = not starts.any()  # nothing was read before: attention is plainly causal, padding comes last
         self.aligned = len(steps) == 1 and bool((starts[counts > 0] == self.length - 1).all())  # and nothing to mask
         self._masks: dict[int, Tensor] = {}
+        if cache.config.neighbours:
+            first = np.asarray(slots)[:, None] * (cache.num_columns + 1)
+            earlier = starts[:, None] - np.arange(cache.config.neighbours, 0, -1)  # (B, n)
+            self._own = self._tensor((first + columns).reshape(-1))
+            self._earlier = self._tensor(first + np.maximum(earlier, 0))
+            self._is_earlier = self._tensor(earlier >= 0).unsqueeze(-1)
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store k, v (B, K, T, D) of one layer and return all that these rows attend to, (B, K, S, D)."""
@@ -114,6 +122,18 @@ class Span:
             return k, v
         return keys[self._rows, :, : self.length], values[self._rows, :, : self.length]
 
+    def preceded(self, layer: int, x: Tensor) -> Tensor:
+        """Attention's input x (B, T, C), with the inputs at the `neighbours` positions before it: (B, n + T, C). Before
+        the first position there are zeros."""
+        B, _, C = x.shape
+        kept = self.cache.inputs[layer].view(-1, C)
+        if self.fresh:
+            before = x.new_zeros(B, self.cache.config.neighbours, C)
+        else:
+            before = kept[self._earlier] * self._is_earlier
+        kept.index_copy_(0, self._own, x.reshape(-1, C))
+        return torch.cat([before, x], dim=1)
+
     def mask(self, window: int, dtype: torch.dtype) -> Tensor:
         """What (B, 1, T, S) to add to attention's logits: 0 for the `window` positions up to its own, else -inf."""
         if window not in self._masks:
@@ -123,5 +143,5 @@ class Span:
             self._masks[window] = mask.masked_fill_(seen.logical_not_(), -torch.inf)
         return self._masks[window]
 
-    def _tensor(self, array: NDArray[np.int64]) -> Tensor:
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.cache.device, non_blocking=True)

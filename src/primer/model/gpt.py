@@ -66,9 +66,9 @@ class GPTConfig:
     (Over-Tokenized Transformer, arXiv 2501.16975)."""
     ngram_buckets: int = 16_384
     """Rows of the hash table of each length; n-grams that collide share a row."""
-    smear: int = 0
-    """Tokens before each whose embeddings are added to its own, weighted channel by channel. A token then knows its
-    neighbours before any attention, which is what copying is made of (canon layers, arXiv 2512.17351)."""
+    neighbours: int = 0
+    """Positions before each that are added to attention's input, channel by channel: a causal convolution (canon
+    layers, arXiv 2512.17351). What stood beside a token is then found again in one layer, not two: early copying."""
     value_embeddings: bool = True
     """In every other layer, add a second embedding of the token to the values (arXiv 2410.17897)."""
     window_pattern: str = "L"
@@ -94,7 +94,7 @@ class GPTConfig:
     @property
     def lookback(self) -> int:
         """Ids before its own that a token's embedding reads."""
-        return max((1, *self.ngrams, self.smear + 1)) - 1
+        return max((1, *self.ngrams)) - 1
 
     def has_value_embedding(self, layer: int) -> bool:
         """Every other layer, counted so that the last one has it."""
@@ -175,12 +175,16 @@ class Attention(nn.Module):
         self.out = Linear(config.num_heads * config.head_dim, config.width, bias=config.bias)
         self.q_norm = make_norm(config, config.head_dim) if config.qk_norm else None
         self.k_norm = make_norm(config, config.head_dim) if config.qk_norm else None
+        taps = config.neighbours
+        self.neighbour_gates = nn.Parameter(torch.empty(taps, config.width)) if taps else None
         if config.has_value_embedding(layer):
             self.value_embed = nn.Embedding(config.vocab_size, config.num_kv_heads * config.head_dim)
             self.value_gate = Linear(min(GATE_CHANNELS, config.width), config.num_kv_heads, bias=False)
 
     def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Span | None) -> Tensor:
         config, (B, T, _) = self.config, x.shape
+        if self.neighbour_gates is not None:
+            x = self.mix(x, self.neighbour_gates.to(x.dtype), span)
         q, k, v = self.qkv(x).view(B, T, -1, config.head_dim).split(self.heads, dim=2)  # (B, T, heads, D)
         if config.has_value_embedding(self.layer):
             gate = 2 * torch.sigmoid(self.value_gate(x[..., :GATE_CHANNELS])).unsqueeze(-1)  # (B, T, K, 1)
@@ -194,6 +198,14 @@ class Attention(nn.Module):
             k, v = span.extend(self.layer, k, v)
         y: Tensor = self.out(self.attend(q, k, v, span).transpose(1, 2).reshape(B, T, -1))
         return y
+
+    def mix(self, x: Tensor, gates: Tensor, span: Span | None) -> Tensor:
+        """x (B, T, C) plus, channel by channel, gates[i] × what stands i + 1 positions before; gates (n, C)."""
+        n, T = len(gates), x.size(1)
+        wide = F.pad(x, (0, 0, n, 0)) if span is None else span.preceded(self.layer, x)  # (B, n + T, C)
+        for i, gate in enumerate(gates, 1):
+            x = torch.addcmul(x, wide[:, n - i : n - i + T], gate)
+        return x
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, span: Span | None) -> Tensor:
         """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of each row."""
@@ -269,7 +281,6 @@ class GPT(nn.Module):
         self.embed = nn.Embedding(config.vocab_size, config.width)
         self.position_embed = nn.Embedding(config.context, config.width) if config.positions == "learned" else None
         self.embed_norm = make_norm(config, config.width) if config.family == "primer" else nn.Identity()
-        self.smear_embed = nn.Parameter(torch.empty(config.smear, config.width)) if config.smear else None
         rows = len(config.ngrams) * config.ngram_buckets
         self.ngram_embed = nn.Embedding(rows, config.width) if rows else None
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
@@ -289,7 +300,7 @@ class GPT(nn.Module):
             into_stream = name.endswith(("out.weight", "down.weight"))
             if "norm" in name:
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-            elif name.endswith(("bias", "gate.weight", "ngram_embed.weight", "smear_embed")) or (
+            elif name.endswith(("bias", "gate.weight", "ngram_embed.weight", "gates")) or (
                 config.zero_init and into_stream
             ):
                 parameter.zero_()
@@ -305,26 +316,19 @@ class GPT(nn.Module):
 
     def embed_tokens(self, ids: Tensor, span: Span | None) -> Tensor:
         """ids (B, T) to the stream's first state (B, T, C)."""
-        T, lookback = ids.size(1), self.config.lookback
-        before = None if span is None else span.before
-        seen = F.pad(ids, (lookback, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
-        if self.smear_embed is None:
-            x: Tensor = self.embed(ids).to(self.compute_dtype)
-        else:
-            known = (self.embed(seen.clamp(min=0)) * (seen >= 0).unsqueeze(-1)).to(self.compute_dtype)
-            x = known[:, lookback:]
-            for i, weight in enumerate(self.smear_embed.to(x.dtype), 1):
-                x = torch.addcmul(x, known[:, lookback - i : lookback - i + T], weight)
+        x: Tensor = self.embed(ids).to(self.compute_dtype)
         if self.position_embed is not None:
-            positions = torch.arange(T, device=ids.device) if span is None else span.positions
+            positions = torch.arange(ids.size(1), device=ids.device) if span is None else span.positions
             x = x + self.position_embed(positions).to(x.dtype)
         x = self.embed_norm(x)
         if self.ngram_embed is not None:
-            seen = seen[:, lookback + 1 - max(self.config.ngrams) :]
+            before = None if span is None else span.before
+            seen = (
+                F.pad(ids, (self.config.lookback, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
+            )
             rows = hash_ngrams(seen, self.config.ngrams, self.config.ngram_buckets)
             x = x + self.ngram_embed(rows).sum(dim=2).to(x.dtype)
-        x = self.dropout(x)
-        return x
+        return self.dropout(x)  # type: ignore[no-any-return]
 
     def hidden(self, ids: Tensor, span: Span | None = None) -> Tensor:
         """The stream after the last norm, (B, T, C), for ids (B, T): of whole rows, or of those in a cache's span."""
@@ -355,11 +359,11 @@ class GPT(nn.Module):
         """-log p of each target, (B, T) in nats, 0 where the target is IGNORE. The logits of a large vocabulary (8 rows
         × 1,024 × 50,304 floats: 1.6 GB) are made a piece at a time, and made again in the backward pass."""
         hidden, flat = self.hidden(ids).flatten(0, 1), targets.flatten()
-        trained = None if torch.compiler.is_compiling() else flat != IGNORE  # compiled code wants shapes that stay
-        if trained is not None and 4 * int(trained.sum()) < 3 * len(flat):  # in a conversation a third is
-            losses = self.flat_losses(hidden[trained], flat[trained])
-            return losses.new_zeros(len(flat)).masked_scatter(trained, losses).view_as(targets)
-        return self.flat_losses(hidden, flat).view_as(targets)
+        if flat.device.type != "cpu" or torch.compiler.is_compiling():  # these want shapes that stay
+            return self.flat_losses(hidden, flat).view_as(targets)
+        trained = flat != IGNORE  # of a conversation a third
+        losses = self.flat_losses(hidden[trained], flat[trained])
+        return losses.new_zeros(len(flat)).masked_scatter(trained, losses).view_as(targets)
 
     def flat_losses(self, hidden: Tensor, flat: Tensor) -> Tensor:
         """-log p of targets (N,) after states (N, C)."""
@@ -367,8 +371,7 @@ class GPT(nn.Module):
         if len(flat) <= rows:
             return self.cross_entropy(hidden, flat)
         pairs = zip(hidden.split(rows), flat.split(rows), strict=True)
-        losses = [checkpoint(self.cross_entropy, *pair, use_reentrant=False) for pair in pairs]
-        return torch.cat(losses)
+        return torch.cat([checkpoint(self.cross_entropy, *pair, use_reentrant=False) for pair in pairs])
 
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log p of targets (N,) under the logits of hidden (N, C)."""

@@ -69,6 +69,8 @@ class PretrainConfig:
     ngrams: tuple[int, ...] = (2, 3)
     """Lengths of the hashed n-gram embeddings (primer family)."""
     ngram_buckets: int = 16_384
+    neighbours: int = 3
+    """Positions before each that attention's input is mixed with (primer family); 0: none."""
     value_embeddings: bool = True
     """A second embedding of the token in the values of every other layer (primer family)."""
     dropout: float = 0.0

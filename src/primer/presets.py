@@ -91,14 +91,23 @@ class Speedrun:
     rl: RLConfig
     tasks: tuple[str, ...] = ("curriculum",)
     """What every stage is examined in."""
-    questions: int = 0
-    """Questions of a task for the last stage (0: all; of the curriculum 200 a lesson)."""
-    questions_between: int = 0
-    """Questions of a task for the stages before it."""
+    questions: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Questions of a task for base, SFT, DPO and RL (0: all; of the curriculum 200 a lesson)."""
     text: str = ""
     """What the base model reads; empty: the curriculum's prose."""
     documents: int = 0
     """Documents of the curriculum's prose."""
+
+
+def longer(recipe: Speedrun, scale: float) -> Speedrun:
+    """The recipe with base and SFT trained so many times as long."""
+    base, sft = recipe.base, recipe.sft
+    return replace(
+        recipe,
+        base=replace(base, loop=replace(base.loop, num_steps=round(base.loop.num_steps * scale))),
+        sft=replace(sft, loop=replace(sft.loop, num_steps=round(sft.loop.num_steps * scale))),
+        documents=round(recipe.documents * max(1.0, scale)),
+    )
 
 
 LAPTOP_RATES = OptimConfig(matrix_lr=0.04, embed_lr=0.5)
@@ -111,20 +120,23 @@ LAPTOP = Speedrun(
         order="packed",
         batch_rows=8,
         optim=LAPTOP_RATES,
-        loop=LoopConfig(num_steps=200, warmup_steps=10),
+        loop=LoopConfig(num_steps=100, warmup_steps=10),
         eval_every=0,
         save_every=0,
         sample_every=0,
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=1750, warmup_steps=10, decay=0.8), eval_every=350,
-        tensorboard=False,
+        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=1200, warmup_steps=10, decay=0.8), eval_every=0,
+        save_every=500, tensorboard=False,
     ),
-    dpo=DPOConfig(pairs=1600, batch_rows=32, eval_every=0, tensorboard=False),
+    dpo=DPOConfig(
+        pairs=800, batch_rows=32, preference=DPOLoss(beta=0.3, nll=3.0), eval_every=0, save_every=0, tensorboard=False,
+        optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.02, head_lr=0.001),
+    ),
     rl=RLConfig(loop=LoopConfig(num_steps=16, warmup_steps=2), eval_every=0, tensorboard=False),
     documents=6000,
-    questions_between=1000,
+    questions=(160, 800, 800, 3200),
 )  # fmt: skip
 HUB = Speedrun(
     base=PretrainConfig(
@@ -136,14 +148,13 @@ HUB = Speedrun(
     ),
     dpo=DPOConfig(
         data=("hf:HuggingFaceH4/ultrafeedback_binarized:default:train_prefs",), on_bad="skip", batch_rows=64,
-        preference=DPOLoss(nll=0.1),
     ),
     rl=RLConfig(
         tasks=("gsm8k",), prompts=32, samples=16, max_tokens=256, batch_rows=512,
         loop=LoopConfig(num_steps=230, warmup_steps=5),
     ),
     tasks=("mmlu", "arc-easy", "arc-challenge", "gsm8k", "humaneval", "curriculum"),
-    questions_between=2000,
+    questions=(2000, 2000, 2000, 0),
     text="hf:HuggingFaceFW/fineweb-edu:sample-10BT",
 )  # fmt: skip
 
@@ -160,8 +171,7 @@ SPEEDRUNS: dict[str, Speedrun] = {
         dpo=replace(LAPTOP.dpo, batch_rows=8, pairs=64),
         rl=replace(LAPTOP.rl, prompts=4, samples=4, eval_prompts=8, max_tokens=48, loop=LoopConfig(num_steps=2)),
         documents=600,
-        questions=60,
-        questions_between=30,
+        questions=(32, 32, 32, 64),
     ),
     # One GPU, a night: a model of 12 layers that has read two billion tokens of educational web text.
     "gpu": HUB,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,16 @@ from primer.core.rundir import RUNS, RunDir
 from primer.core.runtime import RuntimeConfig, machine, start_runtime
 from primer.evaluate.eval import EvalConfig, evaluate, show
 from primer.evaluate.speedrun_report import write_speedrun_report
-from primer.presets import SPEEDRUNS, Speedrun
+from primer.presets import SPEEDRUNS, Speedrun, longer
 from primer.tasks.curriculum.curriculum import Curriculum
+from primer.text.chat import Message
+from primer.text.tokenizer import train_tokenizer
 from primer.train import dpo, pretrain, rl, sft
 from primer.train.checkpoint import saved_steps
 
 TRAINED = {"base": pretrain, "sft": sft, "dpo": dpo, "rl": rl}
 STAGES = ("text", "base", "sft", "dpo", "rl", "evaluation", "report")
-LEDGER = "speedrun.json"
+LEDGER, LESSONS = "speedrun.json", "lessons.jsonl"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class SpeedrunConfig:
     """laptop (two cores, ten minutes), tiny (a minute), gpu (one GPU, data from the hub), 8xh100."""
     run: Path | None = None
     """Folder of everything; None: runs/ and the preset's name."""
+    scale: float = 1.0
+    """Train base and SFT so many times as long: 3 on the laptop is half an hour, and a much better assistant."""
     price: float | None = None
     """Dollars an hour of this machine, for the report; None: its usual price where it is known."""
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
@@ -53,17 +57,19 @@ class SpeedrunConfig:
 class Ledger:
     """What is done and how long it took, kept on disk."""
 
-    def __init__(self, root: Path, preset: str, price: float | None) -> None:
+    def __init__(self, root: Path, preset: str, scale: float, price: float | None) -> None:
         """Raises ConfigError if the folder is of another preset."""
         self.path = root / LEDGER
         self.kept: dict[str, Any] = {
-            "preset": preset, "command": " ".join(sys.argv), "machine": machine(), "price": price, "stages": {}
+            "preset": preset, "scale": scale, "command": " ".join(sys.argv), "machine": machine(), "price": price,
+            "stages": {},
         }  # fmt: skip
         if self.path.is_file():
             self.kept |= read_json(self.path)
-            if self.kept["preset"] != preset:
+            if (self.kept["preset"], self.kept["scale"]) != (preset, scale):
                 raise ConfigError(
-                    f"{root} is a run of the preset {self.kept['preset']!r}. Give that one, or another --run."
+                    f"{root} is a run of the preset {self.kept['preset']!r} at scale {self.kept['scale']}. Give these, "
+                    "or another --run."
                 )
 
     def is_done(self, stage: str) -> bool:
@@ -87,10 +93,12 @@ def main(config: SpeedrunConfig) -> None:
     if config.preset not in SPEEDRUNS:
         raise ConfigError(f"there is no preset {config.preset!r}; {suggest(config.preset, SPEEDRUNS)}")
     root = config.run or RUNS / config.preset
-    recipe = with_runtime(SPEEDRUNS[config.preset], config.runtime)
+    if not config.scale > 0:
+        raise ConfigError(f"--scale is {config.scale}, and must be above 0.")
+    recipe = with_runtime(longer(SPEEDRUNS[config.preset], config.scale), config.runtime)
     console = Console(highlight=False, emoji=False)
     with RunDir(root).locked():
-        ledger = Ledger(root, config.preset, config.price)
+        ledger = Ledger(root, config.preset, config.scale, config.price)
         if all(map(ledger.is_done, STAGES)):
             console.print(f"{root} is done already.")
         works = stage_works(recipe, root)
@@ -119,8 +127,9 @@ def with_runtime(recipe: Speedrun, runtime: RuntimeConfig) -> Speedrun:
 
 def stage_works(recipe: Speedrun, root: Path) -> dict[str, Callable[[], None]]:
     """What each stage does."""
-    text = root / "text" / "lessons.jsonl"
-    base = replace(recipe.base, data=recipe.text or str(text), run=root / "base")
+    text = root / "text"
+    reads: dict[str, Any] = {"data": recipe.text} if recipe.text else {"data": str(text / LESSONS), "tokenizer": text}
+    base = replace(recipe.base, run=root / "base", **reads)
     works = {"text": lambda: write_lessons(recipe, text), "base": lambda: train_stage("base", base)}
     for source, name in pairwise(TRAINED):
         config = replace(getattr(recipe, name), source=root / source, run=root / name)
@@ -131,14 +140,25 @@ def stage_works(recipe: Speedrun, root: Path) -> dict[str, Callable[[], None]]:
     }
 
 
-def write_lessons(recipe: Speedrun, path: Path) -> None:
-    """The curriculum's prose, for the tokenizer and the base model; nothing where the text comes from elsewhere."""
+def write_lessons(recipe: Speedrun, folder: Path) -> None:
+    """The curriculum's prose, for the base model, and a tokenizer that knows its conversations too: what every tool
+    call begins with would otherwise cost forty tokens. Nothing where the text comes from elsewhere."""
     if recipe.text:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for document in islice(Curriculum().documents("train", seed=0), recipe.documents):
+    folder.mkdir(parents=True, exist_ok=True)
+    curriculum = Curriculum()
+    documents = list(islice(curriculum.documents("train", seed=0), recipe.documents))
+    with atomic_path(folder / LESSONS) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for document in documents:
             file.write(json.dumps({"text": document}, ensure_ascii=False) + "\n")
+    questions = (curriculum.numbered("train", 0, number) for number in range(recipe.documents))
+    turns = (as_text(message) for question in questions for message in (*question.prompt, *question.answer))
+    train_tokenizer(chain(documents, turns), recipe.base.vocab_size).save(folder)
+
+
+def as_text(message: Message) -> str:
+    """A turn as the tokenizer meets it."""
+    return f"{message.role}\n{message.content}" + "".join(call.to_json() for call in message.tool_calls)
 
 
 def train_stage(name: str, config: Any) -> None:
@@ -164,8 +184,7 @@ def train_stage(name: str, config: Any) -> None:
 def evaluate_stages(recipe: Speedrun, root: Path) -> None:
     """The same held-out questions to every stage, more of them to the last; and which of two answers DPO prefers."""
     with start_runtime(recipe.base.runtime) as runtime:
-        for name in TRAINED:
-            limit = recipe.questions if name == "rl" else recipe.questions_between
+        for name, limit in zip(TRAINED, recipe.questions, strict=True):
             config = EvalConfig(run=root / name, tasks=",".join(recipe.tasks), limit=limit)
             results = evaluate(config, runtime)
             if name == "rl":

@@ -61,7 +61,7 @@ class DPOLoss:
     """Share of the pairs that may be the wrong way round (sigmoid only)."""
     length_normalised: bool = False
     """Compare mean log-probabilities a token, not sums; ipo always does."""
-    nll: float = 0.0
+    nll: float = 1.0
     """Weight of the chosen answer's own -log p a token, which keeps it from becoming unlikely (arXiv 2404.19733)."""
 
 
@@ -78,7 +78,7 @@ class DPOConfig(StageConfig):
     epochs: int = 1
     preference: DPOLoss = field(default_factory=DPOLoss)
     optim: OptimConfig = field(
-        default_factory=lambda: OptimConfig(matrix_lr=0.002, embed_lr=0.01, ngram_lr=0.01, head_lr=0.0005)
+        default_factory=lambda: OptimConfig(matrix_lr=0.001, embed_lr=0.001, ngram_lr=0.001, head_lr=0.0001)
     )
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(warmup_steps=5, decay=1.0))
 

@@ -195,4 +195,4 @@ def text(draw: Draw) -> str:
     return " ".join(facts)
 
 
-LESSON = Lesson("facts", question, text, weight=3.0, reinforce=True)
+LESSON = Lesson("facts", question, text, weight=3.5, reinforce=True)

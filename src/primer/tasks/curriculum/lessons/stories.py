@@ -127,4 +127,4 @@ def text(draw: Draw) -> str:
     return story_and_request(draw)[1].text
 
 
-LESSON = Lesson("stories", question, text)
+LESSON = Lesson("stories", question, text, weight=0.8)

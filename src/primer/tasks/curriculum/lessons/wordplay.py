@@ -321,4 +321,4 @@ def text(draw: Draw) -> str:
     )
 
 
-LESSON = Lesson("wordplay", question, text)
+LESSON = Lesson("wordplay", question, text, weight=0.4)

@@ -134,7 +134,11 @@ LAPTOP = Speedrun(
         pairs=800, batch_rows=32, preference=DPOLoss(beta=0.3, nll=3.0), eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.02, head_lr=0.001),
     ),
-    rl=RLConfig(loop=LoopConfig(num_steps=16, warmup_steps=2), eval_every=0, tensorboard=False),
+    rl=RLConfig(
+        tasks=("curriculum:arithmetic+word_problems",), eval_prompts=128,
+        loop=LoopConfig(num_steps=24, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
+        optim=OptimConfig(matrix_lr=0.003, embed_lr=0.005, ngram_lr=0.005, head_lr=0.0003),
+    ),
     documents=6000,
     questions=(160, 800, 800, 3200),
 )  # fmt: skip

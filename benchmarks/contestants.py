@@ -93,6 +93,8 @@ class Trainer:
 class RandomText:
     """A stage of Primer's loop on a setting's batches."""
 
+    reads_ahead = True
+
     def __init__(self, setting: Setting, rows_at_once: int) -> None:
         self.rows, self.rows_at_once = setting.rows(), rows_at_once
 

@@ -18,6 +18,7 @@ from primer.core.errors import CheckpointError, ConfigError, CorpusError
 from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime
 from primer.model.gpt import GPT, IGNORE
+from primer.model.optim import OptimConfig
 from primer.text.chat import ToolCall, assistant, tool, user
 from primer.text.conversations import Pair
 from primer.train import dpo
@@ -178,7 +179,8 @@ def test_every_pair_once_an_epoch() -> None:
 
 def test_it_learns_to_prefer(config: DPOConfig, tmp_path: Path) -> None:
     loop = dataclasses.replace(config.loop, num_steps=30)
-    dpo.main(dataclasses.replace(config, loop=loop, preference=DPOLoss(beta=0.5)))
+    rates = OptimConfig(matrix_lr=0.002, embed_lr=0.01, ngram_lr=0.01, head_lr=0.0005)
+    dpo.main(dataclasses.replace(config, loop=loop, optim=rates, preference=DPOLoss(beta=0.5, nll=0)))
     run = tmp_path / "run"
     losses = tiny.metric(run, "loss")
     assert losses[0] == pytest.approx(0.6931, abs=1e-3)  # ln 2: the model is its own reference

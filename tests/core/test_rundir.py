@@ -72,3 +72,13 @@ def test_finding_a_run(tmp_path: Path) -> None:
         find_run(tmp_path / "none")
     with pytest.raises(UserError, match="holds no run"):
         RunDir(tmp_path).read_config()
+
+
+def test_a_speedrun_stands_for_its_last_stage(tmp_path: Path) -> None:
+    for name in ("base", "sft"):
+        RunDir(tmp_path / "laptop" / name).write_config({"stage": name})
+    (tmp_path / "laptop" / "speedrun.json").write_text("{}")
+    assert find_run(tmp_path / "laptop").path == tmp_path / "laptop" / "sft"
+    assert newest_run(tmp_path).path.parent == tmp_path / "laptop"
+    RunDir(tmp_path / "laptop" / "rl").write_config({"stage": "rl"})
+    assert find_run(tmp_path / "laptop").path == tmp_path / "laptop" / "rl"

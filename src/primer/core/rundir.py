@@ -94,16 +94,20 @@ class RunDir:
 
 
 def newest_run(root: Path = RUNS) -> RunDir:
-    """The run under `root` whose config was written last. Raises UserError if there is none."""
-    configs = sorted(root.glob("*/config.json"), key=lambda p: p.stat().st_mtime)
+    """The run under `root`, a stage of a speedrun too, whose config was written last. Raises UserError if there is
+    none."""
+    configs = sorted([*root.glob("*/config.json"), *root.glob("*/*/config.json")], key=lambda p: p.stat().st_mtime)
     if not configs:
         raise UserError(f"no run under {root}/. Train one with `primer pretrain`, or give a folder with --run.")
     return RunDir(configs[-1].parent)
 
 
 def find_run(path: Path | None) -> RunDir:
-    """The run at `path`, or the newest under runs/. Raises UserError if it is not a run."""
+    """The run at `path`, or the newest under runs/; of a speedrun its last stage. Raises UserError if there is none."""
     run = RunDir(path) if path else newest_run()
     if not run.path.is_dir():
         raise UserError(f"{run.path} does not exist. Give a run's folder with --run.")
+    if (run.path / "speedrun.json").is_file():
+        stages = (run.path / name for name in ("rl", "dpo", "sft", "base"))
+        return RunDir(next((stage for stage in stages if (stage / "config.json").is_file()), run.path))
     return run

@@ -98,3 +98,9 @@ def test_the_lessons_and_their_tokenizer(tmp_path: Path) -> None:
     assert tokenizer.vocab_size == LAPTOP.base.vocab_size
     for header in ("user\n", "assistant\n"):  # every turn has one
         assert len(tokenizer.encode(header)) <= 3
+
+
+@pytest.mark.parametrize(("preset", "scale"), [("gpu", 3), ("laptop", 0.001)])
+def test_a_scale_that_would_change_nothing_or_leave_nothing(preset: str, scale: float) -> None:
+    with pytest.raises(ConfigError, match="leaves no steps"):
+        longer(SPEEDRUNS[preset], scale)

@@ -48,7 +48,7 @@ class SpeedrunConfig:
     run: Path | None = None
     """Folder of everything; None: runs/ and the preset's name."""
     scale: float = 1.0
-    """Train base and SFT so many times as long: 3 on the laptop is half an hour, and a much better assistant."""
+    """Train base and SFT so many times as long, where the preset counts their steps."""
     price: float | None = None
     """Dollars an hour of this machine, for the report; None: its usual price where it is known."""
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
@@ -125,18 +125,20 @@ def with_runtime(recipe: Speedrun, runtime: RuntimeConfig) -> Speedrun:
     return replace(recipe, **{name: replace(getattr(recipe, name), runtime=runtime) for name in TRAINED})
 
 
-def stage_works(recipe: Speedrun, root: Path) -> dict[str, Callable[[], None]]:
+def stage_works(recipe: Speedrun, root: Path) -> dict[str, Callable[[], object]]:
     """What each stage does."""
     text = root / "text"
     reads: dict[str, Any] = {"data": recipe.text} if recipe.text else {"data": str(text / LESSONS), "tokenizer": text}
     base = replace(recipe.base, run=root / "base", **reads)
-    works = {"text": lambda: write_lessons(recipe, text), "base": lambda: train_stage("base", base)}
+    works: dict[str, Callable[[], object]] = {
+        "text": partial(write_lessons, recipe, text), "base": partial(train_stage, "base", base),
+    }  # fmt: skip
     for source, name in pairwise(TRAINED):
         config = replace(getattr(recipe, name), source=root / source, run=root / name)
         works[name] = partial(train_stage, name, config)
     return works | {
-        "evaluation": lambda: evaluate_stages(recipe, root),
-        "report": lambda: print_report(root),
+        "evaluation": partial(evaluate_stages, recipe, root),
+        "report": partial(write_speedrun_report, root),
     }
 
 
@@ -190,11 +192,6 @@ def evaluate_stages(recipe: Speedrun, root: Path) -> None:
             if name == "rl":
                 show(results)
     dpo.examine(root / "dpo", recipe.base.runtime)
-
-
-def print_report(root: Path) -> None:
-    """report.md, report.html, report.json."""
-    write_speedrun_report(root)
 
 
 if __name__ == "__main__":  # one rank of a stage, under torchrun

@@ -187,3 +187,9 @@ def test_what_a_run_leaves(config: SFTConfig, chat_base: Path) -> None:
     assert "began with" in report
     assert (config.run / "loss.png").is_file()
     assert torch.isfinite(torch.tensor(tiny.metric(config.run, "loss"))).all()
+
+
+def test_from_a_speedrun_is_from_its_last_stage(chat_base: Path, tmp_path: Path) -> None:
+    copy_of(chat_base, tmp_path / "laptop" / "base")
+    (tmp_path / "laptop" / "speedrun.json").write_text("{}", encoding="utf-8")
+    assert find_source(tmp_path / "laptop", RunDir(tmp_path / "sft")).path == tmp_path / "laptop" / "base"

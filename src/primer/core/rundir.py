@@ -93,21 +93,32 @@ class RunDir:
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
 
 
+def runs_by_age(root: Path = RUNS) -> list[RunDir]:
+    """The runs under `root`, the stages of speedruns among them, the one whose config was written last at the end."""
+    configs = [*root.glob("*/config.json"), *root.glob("*/*/config.json")]
+    return [RunDir(config.parent) for config in sorted(configs, key=lambda path: path.stat().st_mtime)]
+
+
 def newest_run(root: Path = RUNS) -> RunDir:
-    """The run under `root`, a stage of a speedrun too, whose config was written last. Raises UserError if there is
-    none."""
-    configs = sorted([*root.glob("*/config.json"), *root.glob("*/*/config.json")], key=lambda p: p.stat().st_mtime)
-    if not configs:
+    """The last of `runs_by_age`. Raises UserError if there is none."""
+    runs = runs_by_age(root)
+    if not runs:
         raise UserError(f"no run under {root}/. Train one with `primer pretrain`, or give a folder with --run.")
-    return RunDir(configs[-1].parent)
+    return runs[-1]
+
+
+def run_at(path: Path) -> RunDir:
+    """The run in a folder; in a speedrun's that of its last stage."""
+    if (path / "speedrun.json").is_file():
+        for stage in ("rl", "dpo", "sft", "base"):
+            if (path / stage / "config.json").is_file():
+                return RunDir(path / stage)
+    return RunDir(path)
 
 
 def find_run(path: Path | None) -> RunDir:
-    """The run at `path`, or the newest under runs/; of a speedrun its last stage. Raises UserError if there is none."""
-    run = RunDir(path) if path else newest_run()
+    """The run at `path`, or the newest under runs/. Raises UserError if there is none."""
+    run = run_at(path) if path else newest_run()
     if not run.path.is_dir():
         raise UserError(f"{run.path} does not exist. Give a run's folder with --run.")
-    if (run.path / "speedrun.json").is_file():
-        stages = (run.path / name for name in ("rl", "dpo", "sft", "base"))
-        return RunDir(next((stage for stage in stages if (stage / "config.json").is_file()), run.path))
     return run

@@ -12,7 +12,7 @@ import tyro
 from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError, TokenizerError
 from primer.core.files import read_json, write_json
-from primer.core.rundir import RUNS, RunDir
+from primer.core.rundir import RUNS, RunDir, run_at, runs_by_age
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
 from primer.evaluate.report import Outcome, write_report
 from primer.model.gpt import GPT
@@ -126,16 +126,15 @@ def find_source(source: Path | None, run: RunDir) -> RunDir:
     """The run to start from: the one given, or the newest under runs/ that has a checkpoint and is not `run` itself,
     whose first attempt may have left a config there. Raises ConfigError if there is none."""
     if source is None:
-        configs = sorted(RUNS.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
-        found = [RunDir(path.parent) for path in configs if path.parent.resolve() != run.path.resolve()]
-        found = [each for each in found if saved_steps(each)]
+        found = [each for each in runs_by_age() if each.path.resolve() != run.path.resolve() and saved_steps(each)]
         if not found:
             raise ConfigError(f"no run under {RUNS}/ to start from. Give one with --from, or train one first.")
         return found[-1]
-    if not saved_steps(RunDir(source)):
+    origin = run_at(source)
+    if not saved_steps(origin):
         what = "has no checkpoint" if source.is_dir() else "does not exist"
         raise ConfigError(f"--from {source}: this folder {what}. Give the folder of a run that has been trained.")
-    return RunDir(source)
+    return origin
 
 
 def check_tokenizer(tokenizer: Tokenizer, origin: RunDir, model: GPT) -> None:

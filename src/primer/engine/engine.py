@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from primer.engine.request import Fed, Finished, Request, Row, Score, Token
 from primer.engine.sampling import SamplingConfig, pick
 from primer.engine.scheduler import Scheduler
+from primer.model.dropout import without_dropout
 from primer.model.gpt import GPT, Linear
 
 PATIENCE = 0.05  # seconds for which a step waits for tools when there is nothing else to do
@@ -184,13 +185,11 @@ class Engine:
         if self.busy:
             raise RuntimeError("the engine is running other requests: let them finish, or clear() it")
         self.clear()
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            yield
-        finally:
-            self.clear()
-            self.model.train(was_training)
+        with without_dropout(self.model):
+            try:
+                yield
+            finally:
+                self.clear()
 
     def _score(self, rows: list[tuple[int, Row]], counts: NDArray[np.int64], hidden: Tensor) -> None:
         """Find the targets among what comes after the ids just read: hidden (B, T, C) at the places of these rows."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from primer.core.errors import CorpusError, TokenizerError
 from primer.core.runtime import Runtime
+from primer.model.dropout import without_dropout
 from primer.model.gpt import GPT
 from primer.text.shards import Shards
 
@@ -36,10 +37,8 @@ def evaluate_loss(
 
     Raises CorpusError for a split of less than two tokens, TokenizerError for ids that the tokenizer does not have.
     """
-    was_training = model.training
-    model.eval()
     loss_sum, num_bytes, num_targets = 0.0, 0, 0
-    with torch.no_grad():
+    with without_dropout(model), torch.no_grad():
         for rows in batches_of_rows(shards, context, max_tokens, runtime):
             ids = torch.from_numpy(rows)
             if int(ids.max()) >= len(byte_lengths):
@@ -51,7 +50,6 @@ def evaluate_loss(
             loss_sum += float(model.token_losses(inputs, targets).cpu().sum(dtype=torch.float64))
             num_bytes += int(byte_lengths[ids[:, 1:]].sum())
             num_targets += targets.numel()
-    model.train(was_training)
     losses, total_bytes, total_targets = runtime.sum_numbers([loss_sum, num_bytes, num_targets])
     return Validation(losses / total_targets, losses / math.log(2) / max(1.0, total_bytes), int(total_targets))
 

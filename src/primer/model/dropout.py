@@ -5,6 +5,8 @@ a row loses would depend on the scheduler, and no run could be resumed exactly.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,17 @@ _of_thread = threading.local()
 def seed_dropout(seed: int) -> None:
     """Give this thread a generator of its own (CPU only); without one, dropout draws from PyTorch's."""
     _of_thread.generator = torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def without_dropout(model: nn.Module) -> Iterator[None]:
+    """Measure or generate with a model that may be in the midst of training; it goes on as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 class Dropout(nn.Module):

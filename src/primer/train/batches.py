@@ -17,7 +17,8 @@ from torch import Tensor
 
 from primer.core.errors import CorpusError
 from primer.core.runtime import keyed_rng
-from primer.model.gpt import IGNORE
+from primer.model.dropout import without_dropout
+from primer.model.gpt import GPT, IGNORE
 from primer.text.shards import Shards
 
 Ids = NDArray[np.int64]
@@ -201,6 +202,26 @@ def make_rows(shards: Shards, context: int, seed: int, document_id: int, order: 
     if order == "packed":
         return Packed(shards, context, seed, document_id)
     return Windows(shards, context, seed)
+
+
+def pad_rows(rows: Sequence[tuple[Sequence[int], Sequence[bool]]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """Rows of ids of any length, each with what counts in it, side by side: inputs and targets (B, T), the targets
+    that do not count IGNORE."""
+    shape = (len(rows), max(len(ids) for ids, _ in rows) - 1)
+    inputs, targets = torch.full(shape, pad_id), torch.full(shape, IGNORE)
+    for i, (ids, counted) in enumerate(rows):
+        row, length = torch.tensor(ids), len(ids) - 1
+        inputs[i, :length] = row[:-1]
+        targets[i, :length] = row[1:].masked_fill(~torch.tensor(counted[1:]), IGNORE)
+    return inputs, targets
+
+
+@torch.no_grad()
+def target_log_p(model: GPT, inputs: Tensor, targets: Tensor) -> list[Tensor]:
+    """log p of the targets that count, a tensor on the CPU for each row, without dropout."""
+    with without_dropout(model):
+        log_p, mask = (-model.token_losses(inputs, targets)).cpu(), (targets != IGNORE).cpu()
+    return [row[kept].clone() for row, kept in zip(log_p, mask, strict=True)]
 
 
 def split_rows(ids: Ids) -> Batch:

@@ -23,12 +23,14 @@ from primer.core.errors import CheckpointError, ConfigError, CorpusError
 from primer.core.files import atomic_path, write_json
 from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime, RuntimeConfig, keyed_rng, start_runtime
+from primer.model.dropout import without_dropout
 from primer.model.gpt import GPT, IGNORE
 from primer.model.optim import OptimConfig
 from primer.model.weights import find_weights, load_model, save_tensors
 from primer.tasks.task import Split
 from primer.text.chat import ChatFormat, Message
 from primer.text.conversations import Pair, read_preferences
+from primer.train.batches import pad_rows, target_log_p
 from primer.train.loop import LoopConfig, Step
 from primer.train.mixture import open_mixture
 from primer.train.runner import Findings
@@ -178,32 +180,21 @@ class PairData:
     def batch(self, numbers: Sequence[int]) -> PairBatch:
         """Pairs by number."""
         rows = [self.pairs[n][side] for side in (0, 1) for n in numbers]
-        T = max(len(row.ids) for row in rows) - 1
-        inputs = torch.full((len(rows), T), self.pad_id)
-        targets, reference = torch.full((len(rows), T), IGNORE), torch.zeros(len(rows), T)
-        for i, row in enumerate(rows):
-            ids, counted = torch.tensor(row.ids), torch.tensor(row.counted[1:])
-            inputs[i, : len(counted)] = ids[:-1]
-            targets[i, : len(counted)] = ids[1:].masked_fill(~counted, IGNORE)
-            if self.reference:
-                side, n = divmod(i, len(numbers))
-                reference[i, : len(counted)][counted] = self.reference[numbers[n]][side]
+        inputs, targets = pad_rows([(row.ids, row.counted) for row in rows], self.pad_id)
+        reference = torch.zeros(targets.shape)
+        if self.reference:
+            reference[targets != IGNORE] = torch.cat([self.reference[n][side] for side in (0, 1) for n in numbers])
         return PairBatch(inputs, targets, reference)
 
-    @torch.no_grad()
     def ask_reference(self, model: GPT, at_once: int, device: torch.device) -> None:
         """Compute log p of every target under the model as it is now."""
-        was_training = model.training
-        model.eval()
         found: list[tuple[Tensor, Tensor]] = []
         for first in range(0, len(self.pairs), at_once):
             numbers = range(first, min(first + at_once, len(self.pairs)))
             batch = self.batch(numbers).to(device)
-            log_p, mask = (-model.token_losses(batch.inputs, batch.targets)).cpu(), (batch.targets != IGNORE).cpu()
-            answers = [row[kept].clone() for row, kept in zip(log_p, mask, strict=True)]
+            answers = target_log_p(model, batch.inputs, batch.targets)
             found += zip(answers[: len(numbers)], answers[len(numbers) :], strict=True)
         self.reference = found
-        model.train(was_training)
 
     @property
     def fingerprint(self) -> str:
@@ -352,15 +343,13 @@ def encode(chat: ChatFormat, prompt: Sequence[Message], answer: Sequence[Message
 @torch.no_grad()
 def measure(model: GPT, data: PairData, config: DPOLoss, at_once: int, runtime: Runtime) -> dict[str, float]:
     """Means over all pairs of loss, accuracy, margin, rewards and KL, dropout off; each rank computes its share."""
-    was_training = model.training
-    model.eval()
     sums = dict.fromkeys(("loss", *LOGGED), 0.0)  # the same on a rank without a pair
     mine = range(runtime.rank, len(data.pairs), runtime.world_size)
-    for first in range(0, len(mine), at_once):
-        losses, logs = pair_losses(model, data.batch(mine[first : first + at_once]).to(runtime.device), config)
-        for key, value in {"loss": losses, **logs}.items():
-            sums[key] += float(value.sum())
-    model.train(was_training)
+    with without_dropout(model):
+        for first in range(0, len(mine), at_once):
+            losses, logs = pair_losses(model, data.batch(mine[first : first + at_once]).to(runtime.device), config)
+            for key, value in {"loss": losses, **logs}.items():
+                sums[key] += float(value.sum())
     totals = runtime.sum_numbers([*sums.values(), float(len(mine))])
     return {key: total / totals[-1] for key, total in zip(sums, totals, strict=False)}
 

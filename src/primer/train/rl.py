@@ -25,6 +25,7 @@ from primer.core.runtime import Runtime, keyed_rng
 from primer.model.gpt import GPT, IGNORE
 from primer.model.optim import OptimConfig
 from primer.model.weights import load_model, save_model
+from primer.train.batches import pad_rows, target_log_p
 from primer.train.checkpoint import saved_steps
 from primer.train.loop import LoopConfig, Step
 from primer.train.rollouts import Answer, Round, Sampler, is_right, read_round, round_file, to_plain
@@ -142,15 +143,10 @@ class RLStage:
 
     def batch(self, answers: Sequence[Answer]) -> AnswerBatch:
         """Answers side by side, padded."""
-        shape = (len(answers), max(len(answer.ids) for answer in answers) - 1)
-        inputs, targets = torch.full(shape, self.start.pad_id), torch.full(shape, IGNORE)
-        log_p = torch.full(shape, torch.nan)
-        for i, answer in enumerate(answers):
-            ids, written = torch.tensor(answer.ids), torch.tensor(answer.written[1:])
-            inputs[i, : len(written)] = ids[:-1]
-            targets[i, : len(written)] = ids[1:].masked_fill(~written, IGNORE)
-            if answer.log_p:
-                log_p[i, : len(written)][written] = torch.tensor(answer.log_p)
+        inputs, targets = pad_rows([(answer.ids, answer.written) for answer in answers], self.start.pad_id)
+        log_p = torch.full(targets.shape, torch.nan)
+        if kept := [p for answer in answers for p in answer.log_p]:
+            log_p[targets != IGNORE] = torch.tensor(kept)
         lengths = (targets != IGNORE).sum(dim=1)
         by = self.config.policy.normalise
         scale = 1 / lengths.clamp(min=1) if by == "answers" else torch.ones(len(answers))
@@ -185,21 +181,14 @@ class RLStage:
                 break
             path.unlink()
 
-    @torch.no_grad()
     def with_log_p(self, answers: Sequence[Answer]) -> list[Answer]:
         """The answers with what the model, as it is now, thinks of each written id."""
-        model, device = self.start.model, self.start.runtime.device
-        was_training = model.training
-        model.eval()
-        found = []
+        found: list[Answer] = []
         for first in range(0, len(answers), self.at_once):
             some = answers[first : first + self.at_once]
-            batch = self.batch(some).to(device)
-            log_p = (-model.token_losses(batch.inputs, batch.targets)).cpu()
-            mask = (batch.targets != IGNORE).cpu()
-            for answer, row, kept in zip(some, log_p, mask, strict=True):
-                found.append(replace(answer, log_p=tuple(row[kept].tolist())))
-        model.train(was_training)
+            batch = self.batch(some).to(self.start.runtime.device)
+            rows = target_log_p(self.start.model, batch.inputs, batch.targets)
+            found += [replace(answer, log_p=tuple(row.tolist())) for answer, row in zip(some, rows, strict=True)]
         return found
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime
+from primer.model.dropout import without_dropout
 from primer.model.gpt import GPT, IGNORE
 from primer.tasks.mixture import Mixture
 from primer.tasks.task import Split
@@ -137,14 +138,12 @@ def pack(conversations: Iterable[Rendered], start: Start, seed: int) -> Conversa
 @torch.no_grad()
 def validation_loss(model: GPT, rows: ConversationRows, at_once: int, runtime: Runtime) -> float:
     """Mean -log p of the assistant's tokens over all rows; each rank computes its share."""
-    was_training = model.training
-    model.eval()
     sums = [0.0, 0.0]
     mine = range(runtime.rank, rows.num_rows, runtime.world_size)
-    for batch in masked_batches(rows, mine, at_once) if mine else ():
-        placed = batch.to(runtime.device)
-        sums[0] += float(model.token_losses(placed.inputs, placed.targets).sum())
-        sums[1] += batch.num_targets
-    model.train(was_training)
+    with without_dropout(model):
+        for batch in masked_batches(rows, mine, at_once) if mine else ():
+            placed = batch.to(runtime.device)
+            sums[0] += float(model.token_losses(placed.inputs, placed.targets).sum())
+            sums[1] += batch.num_targets
     total, count = runtime.sum_numbers(sums)
     return total / max(1.0, count)

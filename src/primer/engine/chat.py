@@ -13,9 +13,8 @@ from primer.core.files import explain_os_error
 from primer.core.rundir import find_run
 from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
 from primer.engine.chat_pages import Page, Pipe, Terminal
-from primer.engine.dialogue import Answered, Called, Dialogue, Finished, Said
-from primer.engine.engine import Engine
-from primer.engine.sample import build_engine, load_tokenizer
+from primer.engine.dialogue import Answered, Called, Dialogue, Finished, Said, chat_engine
+from primer.engine.sample import load_to_generate, load_tokenizer
 from primer.engine.sampling import SamplingConfig
 from primer.engine.sandbox import describe_mechanism
 from primer.engine.tools import named_tools
@@ -23,7 +22,6 @@ from primer.model.weights import find_weights
 from primer.text.chat import ChatFormat, Message, ToolCall, assistant, system, tool, user
 from primer.text.tokenizer import Tokenizer
 
-WRITTEN_BY_ASSISTANT = ("<|im_end|>", "<tool_call>", "</tool_call>")
 UNFINISHED = {
     "length": "the answer was cut off: --max-tokens, or what the model can see, is full.",
     "calls": "the answer was cut off: too many tool calls.",
@@ -76,9 +74,8 @@ def open_dialogue(weights: Path, tokenizer: Tokenizer, tools: str, runtime: Runt
     """
     allowed_tools = named_tools(tools)
     format = ChatFormat(tokenizer)
-    model = build_engine(weights, tokenizer, runtime).model
-    banned = [id for name, id in tokenizer.special_ids.items() if name not in WRITTEN_BY_ASSISTANT]
-    return Dialogue(Engine(model, tokenizer.vocab_size, banned), format, allowed_tools)
+    model = load_to_generate(weights, tokenizer, runtime)
+    return Dialogue(chat_engine(model, format), format, allowed_tools)
 
 
 class Chat:

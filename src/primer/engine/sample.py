@@ -10,6 +10,7 @@ from primer.core.rundir import RunDir, find_run
 from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
 from primer.engine.engine import Engine, prepare_to_generate
 from primer.engine.sampling import SamplingConfig
+from primer.model.gpt import GPT
 from primer.model.weights import find_weights, load_model
 from primer.text.tokenizer import StreamDecoder, Tokenizer
 
@@ -69,8 +70,8 @@ def load_tokenizer(run: RunDir) -> Tokenizer:
     return tokenizer
 
 
-def build_engine(weights: Path, tokenizer: Tokenizer, runtime: Runtime) -> Engine:
-    """An engine that writes nothing special but the end of the document.
+def load_to_generate(weights: Path, tokenizer: Tokenizer, runtime: Runtime) -> GPT:
+    """A model that is only to generate.
 
     Raises CheckpointError for damaged weights, TokenizerError for a tokenizer larger than the model's vocabulary.
     """
@@ -81,8 +82,13 @@ def build_engine(weights: Path, tokenizer: Tokenizer, runtime: Runtime) -> Engin
             f"{model.config.vocab_size}: it is not the one it was trained with. Restore the run's tokenizer.json."
         )
     model.compute_dtype = runtime.dtype
+    return prepare_to_generate(model)
+
+
+def build_engine(weights: Path, tokenizer: Tokenizer, runtime: Runtime) -> Engine:
+    """An engine that writes nothing special but the end of the document. Raises like `load_to_generate`."""
     banned = set(tokenizer.special_ids.values()) - {tokenizer.document_id}
-    return Engine(prepare_to_generate(model), tokenizer.vocab_size, banned)
+    return Engine(load_to_generate(weights, tokenizer, runtime), tokenizer.vocab_size, banned)
 
 
 def show_samples(engine: Engine, tokenizer: Tokenizer, ids: list[int], prompt: str, config: SampleConfig) -> None:

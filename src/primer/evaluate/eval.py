@@ -18,10 +18,9 @@ from primer.core.errors import ConfigError
 from primer.core.files import read_json, sha256, write_json, write_text
 from primer.core.rundir import RunDir, find_run
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
-from primer.engine.chat import WRITTEN_BY_ASSISTANT
-from primer.engine.dialogue import Dialogue
-from primer.engine.engine import Engine, prepare_to_generate
-from primer.engine.sample import load_tokenizer
+from primer.engine.dialogue import Dialogue, chat_engine
+from primer.engine.engine import Engine
+from primer.engine.sample import load_to_generate, load_tokenizer
 from primer.engine.sampling import SamplingConfig
 from primer.engine.sandbox import run_python
 from primer.engine.tools import named_tools
@@ -32,7 +31,8 @@ from primer.evaluate.core import CoreResult, evaluate_core
 from primer.evaluate.loss import Validation
 from primer.evaluate.score import Progress, Score, total
 from primer.evaluate.tables import progress_bar, table
-from primer.model.weights import WEIGHTS_FILE, find_weights, load_model
+from primer.model.gpt import GPT
+from primer.model.weights import WEIGHTS_FILE, find_weights
 from primer.tasks.core import Core
 from primer.tasks.registry import all_tasks, find_task
 from primer.tasks.task import Choice, Question, Task
@@ -109,7 +109,7 @@ class Results:
 
 @dataclass
 class Subject:
-    """A checkpoint to be measured. The engine is made when something is to be asked of it."""
+    """A checkpoint to be measured. The model is loaded when something is to be asked of it."""
 
     run: RunDir
     weights: Path
@@ -122,12 +122,14 @@ class Subject:
         return load_tokenizer(self.run)
 
     @cached_property
+    def model(self) -> GPT:
+        """Loaded when it is first needed."""
+        return load_to_generate(self.weights, self.tokenizer, self.runtime)
+
+    @cached_property
     def engine(self) -> Engine:
-        """An engine that writes no special tokens but the end of a turn and tool calls."""
-        model = load_model(self.weights, self.runtime.device)
-        model.compute_dtype = self.runtime.dtype
-        banned = [id for name, id in self.tokenizer.special_ids.items() if name not in WRITTEN_BY_ASSISTANT]
-        return Engine(prepare_to_generate(model), self.tokenizer.vocab_size, banned)
+        """What says how likely a text is."""
+        return Engine(self.model, self.tokenizer.vocab_size)
 
     @cached_property
     def chat(self) -> ChatFormat:
@@ -137,7 +139,8 @@ class Subject:
     @cached_property
     def dialogue(self) -> Dialogue:
         """The model as an assistant."""
-        return Dialogue(self.engine, self.chat, named_tools(self.config.tools), self.config.max_calls)
+        engine = chat_engine(self.model, self.chat)
+        return Dialogue(engine, self.chat, named_tools(self.config.tools), self.config.max_calls)
 
 
 def main(config: EvalConfig) -> None:

@@ -20,15 +20,13 @@ from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
 from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.evaluate.loss import evaluate_loss
-from primer.evaluate.report import Outcome, write_report
 from primer.model.families import ShapeOverrides
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
 from primer.train.batches import Batch, Order, make_rows, split_rows
-from primer.train.checkpoint import Progress, read_best
+from primer.train.checkpoint import Progress
 from primer.train.data import Data, check_ids, load_data
 from primer.train.dial import Plan, plan_table, resolve
-from primer.train.display import memory_used
 from primer.train.loop import LoopConfig, Step
 from primer.train.runner import Course, Findings, Runner, check_run, clear_leftovers
 
@@ -235,20 +233,10 @@ class Pretraining:
 
     def report(self) -> None:
         """loss.png and report.md, and what to type next."""
-        plan, progress = self.plan, self.runner.progress
-        best_step, best_loss = read_best(self.run)
+        plan, data = self.plan, self.data
         facts = {
             "model": f"{plan.model.family}, {plan.num_parameters:,} parameters, {plan.model.num_layers} layers × "
             f"{plan.model.width}",
-            "text": f"{self.data.train.num_tokens:,} training tokens, {self.data.validation.num_tokens:,} validation "
-            "tokens",
-            "trained on": f"{progress.tokens:,} tokens in {progress.step:,} steps",
-            "training time": f"{progress.seconds:,.1f} s, {progress.tokens / max(progress.seconds, 1e-9):,.0f} "
-            "tokens/s",
-            "device": self.runtime.describe(),
-            "peak memory": f"{memory_used() / 2**30:.2f} GiB",
-            "best validation loss": f"{best_loss:.4f} after step {best_step:,}",
+            "text": f"{data.train.num_tokens:,} training tokens, {data.validation.num_tokens:,} validation tokens",
         }
-        path = write_report(self.run, Outcome(f"Run {self.run.path.name}", machine(), " ".join(sys.argv), facts))
-        self.runner.display.print(f"report: {path} · peak memory {facts['peak memory']}")
-        self.runner.display.print(f'now try: primer sample --run {self.run.path} --prompt "…"')
+        self.runner.report(facts, f'primer sample --run {self.run.path} --prompt "…"')

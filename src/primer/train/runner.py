@@ -4,6 +4,7 @@ The loop trains; the runner logs, saves, evaluates, samples, reports, and finds 
 so that a run is the same folder whatever it trains.
 """
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ import torch
 from primer.core.errors import ConfigError, Interrupted
 from primer.core.files import explain_os_error, write_text
 from primer.core.rundir import RunDir
-from primer.core.runtime import Runtime
+from primer.core.runtime import Runtime, machine
+from primer.evaluate.report import Outcome, write_report
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW
 from primer.train.checkpoint import (
@@ -29,7 +31,7 @@ from primer.train.checkpoint import (
     saved_steps,
 )
 from primer.train.dial import measured_flops
-from primer.train.display import Display
+from primer.train.display import Display, memory_used
 from primer.train.loop import Hook, LoopConfig, Stage, Step, train
 
 
@@ -191,6 +193,22 @@ class Runner:
         write_text(self.sample_file(), text + "\n")
         if step.last:
             self.display.print(f"\n{text}\n")
+
+    def report(self, facts: dict[str, str], next_command: str) -> None:
+        """loss.png and report.md with these facts and the run's own, and what to type next."""
+        progress = self.progress
+        best_step, best_loss = read_best(self.run)
+        facts = facts | {
+            "trained on": f"{progress.tokens:,} tokens in {progress.step:,} steps",
+            "training time": f"{progress.seconds:,.1f} s, {progress.tokens / max(progress.seconds, 1e-9):,.0f} "
+            "tokens/s",
+            "device": self.runtime.describe(),
+            "peak memory": f"{memory_used() / 2**30:.2f} GiB",
+            "best validation loss": f"{best_loss:.4f} after step {best_step:,}",
+        }
+        path = write_report(self.run, Outcome(f"Run {self.run.path.name}", machine(), " ".join(sys.argv), facts))
+        self.display.print(f"report: {path} · peak memory {facts['peak memory']}")
+        self.display.print(f"now try: {next_command}")
 
     def sample_file(self) -> Path:
         """Where the sample of this step lies."""

@@ -14,15 +14,13 @@ from primer.core.errors import ConfigError, TokenizerError
 from primer.core.files import read_json, write_json
 from primer.core.rundir import RUNS, RunDir, run_at, runs_by_age
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
-from primer.evaluate.report import Outcome, write_report
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
 from primer.model.weights import find_weights, load_model
 from primer.text.chat import ChatFormat
 from primer.text.tokenizer import Tokenizer
-from primer.train.checkpoint import load_checkpoint, newest_good, read_best, saved_steps
+from primer.train.checkpoint import load_checkpoint, newest_good, saved_steps
 from primer.train.dial import check_least, micro_rows
-from primer.train.display import memory_used
 from primer.train.loop import LoopConfig
 from primer.train.runner import Course, Runner, check_run, clear_leftovers
 
@@ -210,20 +208,7 @@ def rows_at_once(config: StageConfig, start: Start) -> int:
 
 
 def write_stage_report(runner: Runner, start: Start, facts: dict[str, str]) -> None:
-    """loss.png and report.md of a stage, and what to type next."""
-    progress, run = runner.progress, start.run
-    best_step, best_loss = read_best(run)
+    """The report of a stage, with what it began with."""
     parameters = sum(p.numel() for p in start.model.parameters())
-    facts = {
-        "began with": start.source,
-        "model": f"{start.model.config.family}, {parameters:,} parameters",
-        **facts,
-        "trained on": f"{progress.tokens:,} tokens in {progress.step:,} steps",
-        "training time": f"{progress.seconds:,.1f} s, {progress.tokens / max(progress.seconds, 1e-9):,.0f} tokens/s",
-        "device": start.runtime.describe(),
-        "peak memory": f"{memory_used() / 2**30:.2f} GiB",
-        "best validation loss": f"{best_loss:.4f} after step {best_step:,}",
-    }
-    path = write_report(run, Outcome(f"Run {run.path.name}", machine(), " ".join(sys.argv), facts))
-    runner.display.print(f"report: {path} · peak memory {facts['peak memory']}")
-    runner.display.print(f"now try: primer chat --run {run.path}")
+    model = f"{start.model.config.family}, {parameters:,} parameters"
+    runner.report({"began with": start.source, "model": model} | facts, f"primer chat --run {start.run.path}")

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 from primer.core.errors import CorpusError, UserError, suggest
 from primer.tasks.task import Choice, Question, Split
 from primer.text.corpus import SPLIT_WORDS, is_held_out, look_up, split_word
-from primer.text.hub import parse_hub_name
+from primer.text.hub import load_splits
 from primer.text.readers import damaged
 from primer.text.rows import FORMATS, BadRows, read_json, read_parquet, row_format, without_nulls
 
@@ -183,19 +183,9 @@ def open_hub(place: str) -> dict[str, Callable[[], Iterator[Row]]]:
     Raises UserError if `datasets` is not installed, TaskError if the dataset cannot be opened.
     """
     try:
-        import datasets
-    except ImportError as error:
-        raise UserError(
-            f"{place} needs the datasets package: pip install 'primer-lm[hub]'. Or give a file: NAME:PATH."
-        ) from error
-    name, subset, only = parse_hub_name(place)
-    try:
-        splits: dict[str, Any] = datasets.load_dataset(name, subset, streaming=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise TaskError(
-            f"{place} could not be opened: {error}. Check the name and the network, or download it and give its "
-            "folder: NAME:PATH."
-        ) from error
+        splits, only = load_splits(place)
+    except CorpusError as error:
+        raise TaskError(f"{error} For a task that is NAME:PATH.") from error
     if only is not None and only not in splits:
         raise TaskError(f"{place}: there is no split {only!r}; {suggest(only, splits)}")
 

@@ -43,19 +43,24 @@ def open_hub(config: CorpusConfig) -> Corpus:
 
 def open_splits(data: str) -> dict[str, Any]:
     """The streamed splits to train on and, if the dataset has one for that, to hold out. Raises as `open_hub`."""
+    splits, split = load_splits(data)
+    return {part: splits[own] for part, own in choose_splits(data, split, splits).items()}
+
+
+def load_splits(data: str) -> tuple[dict[str, Any], str | None]:
+    """Every split of a dataset, streamed, and which one its name asks for. Raises as `open_hub`."""
     try:
         import datasets
     except ImportError as error:
         raise UserError(f"{data} needs the datasets package: pip install 'primer-lm[hub]'.") from error
     name, subset, split = parse_hub_name(data)
     try:
-        splits: dict[str, Any] = datasets.load_dataset(name, subset, streaming=True)
+        return datasets.load_dataset(name, subset, streaming=True), split
     except (OSError, ValueError, RuntimeError) as error:  # not there, no network, no such subset, a script
         raise CorpusError(
             f"{data} could not be opened: {error}. Check the name and the network, "
             "or download the dataset and give its folder as the path."
         ) from error
-    return {part: splits[own] for part, own in choose_splits(data, split, splits).items()}
 
 
 def choose_splits(data: str, wanted: str | None, splits: dict[str, Any]) -> dict[str, str]:

@@ -23,10 +23,11 @@ import torch
 from torch import Tensor
 
 from primer.core.runtime import machine
-from primer.engine.engine import Engine, prepare_to_generate
+from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.model.families import family
 from primer.model.gpt import GPT
+from primer.model.prepared import prepare_to_generate
 
 LAYERS, HEADS, WIDTH, VOCABULARY, CONTEXT, PROMPT = 6, 6, 384, 4096, 256, 32
 MLP_WIDTH = {"gpt2": 1536, "llama": 1024, "primer": 1536}  # gated: 8/3 × the width, for as many weights

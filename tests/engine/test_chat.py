@@ -4,6 +4,9 @@ import io
 import json
 import os
 import pty
+import select
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,8 +19,9 @@ import torch
 
 from primer.core.errors import ConfigError, Interrupted, UserError
 from primer.core.files import sha256, write_json
-from primer.engine.chat import Chat, ChatConfig, main, open_dialogue, with_call
-from primer.engine.chat_pages import Pipe, printable
+from primer.engine.chat import Chat, ChatConfig, main, with_call
+from primer.engine.chat_models import ChatModels
+from primer.engine.chat_pages import History, Page, Pipe, printable, read_message
 from primer.engine.dialogue import Answered, Called, End, Event, Finished, Reply, Said
 from primer.engine.sampling import SamplingConfig
 from primer.model.families import shape
@@ -64,6 +68,24 @@ class Scripted:
         yield Finished(Reply(tuple(answer), [], [], self.finished))
 
 
+class TwoModels:
+    """Another dialogue to talk to, of the name `other`."""
+
+    run = Path("runs/this")
+
+    def __init__(self, other: Scripted | None = None) -> None:
+        self.other = other
+
+    def describe(self) -> list[str]:
+        return ["* this", "  other"]
+
+    def open(self, name: str) -> Scripted:
+        if name != "other" or self.other is None:
+            raise ConfigError(f"there is no model {name!r}")
+        self.run = Path("runs/other")
+        return self.other
+
+
 class Script:
     """A page with what the person types written down."""
 
@@ -84,6 +106,9 @@ class Script:
     def result(self, result: str) -> None:
         self.shown += f"={result}>"
 
+    def wants_stop(self) -> bool:
+        return self.lines[:1] == ["/stop"] and bool(self.lines.pop(0))
+
     def end(self) -> None:
         self.shown += "|"
 
@@ -91,9 +116,15 @@ class Script:
         self.notes.append(text)
 
 
-def talk(dialogue: Scripted, *lines: str, system_prompt: str = "") -> tuple[Chat, Script]:
+def a_chat(dialogue: Scripted, page: Page, models: TwoModels, system_prompt: str = "") -> Chat:
+    return Chat(dialogue, page, SamplingConfig(temperature=0.3), models, system_prompt)  # type: ignore[arg-type]
+
+
+def talk(
+    dialogue: Scripted, *lines: str, system_prompt: str = "", other: Scripted | None = None
+) -> tuple[Chat, Script]:
     page = Script(*lines)
-    chat = Chat(dialogue, page, SamplingConfig(temperature=0.3), system_prompt)  # type: ignore[arg-type]
+    chat = a_chat(dialogue, page, TwoModels(other), system_prompt)
     chat.run()
     return chat, page
 
@@ -177,8 +208,21 @@ def test_ctrl_c_among_tools_keeps_what_was_done(monkeypatch: pytest.MonkeyPatch)
 def test_ctrl_c_ends_a_chat_that_nobody_sits_at() -> None:
     page = Script("go on", "more", is_interactive=False)
     with pytest.raises(KeyboardInterrupt):
-        Chat(Scripted(None), page, SamplingConfig()).run()  # type: ignore[arg-type]
+        a_chat(Scripted(None), page, TwoModels()).run()
     assert page.lines == ["more"]
+
+
+def test_stop_ends_the_answer_as_ctrl_c_does() -> None:
+    chat, page = talk(Scripted([assistant("I was told.")]), "1", "/stop")
+    assert page.shown == "I w|"
+    assert page.notes == ["stopped."]
+    assert chat.messages == [user("1"), assistant("I w")]
+
+
+def test_stop_where_nothing_comes() -> None:
+    _, page = talk(Scripted([assistant("b")]), "/stop", "2")
+    assert page.notes == ["there is nothing to stop. While an answer comes, type /stop and Enter, or press Ctrl-C."]
+    assert page.shown == "b|"
 
 
 # --- commands ---
@@ -186,7 +230,8 @@ def test_ctrl_c_ends_a_chat_that_nobody_sits_at() -> None:
 
 def test_commands_are_listed_and_near_ones_suggested() -> None:
     chat, page = talk(Scripted(), "/help", "/sistem Be kind.")
-    assert [note.split()[0] for note in page.notes[:-1]] == list(chat.commands)
+    assert [note.split()[0] for note in page.notes[:-2]] == list(chat.commands)
+    assert "ends with \\ goes on" in page.notes[-2]
     assert page.notes[-1] == "there is no command /sistem; did you mean '/system'?"
 
 
@@ -213,11 +258,39 @@ def test_the_temperature_can_be_changed() -> None:
     assert dialogue.samplings[0].temperature == 0
 
 
+def test_another_answer() -> None:
+    chat, page = talk(Scripted([assistant("a")], WITH_TOOL, [assistant("b")]), "/regenerate", "1", "2", "/regenerate")
+    assert page.notes == ["nothing has been asked yet."]
+    assert chat.messages == [user("1"), assistant("a"), user("2"), assistant("b")]
+    assert [sampling.seed for sampling in chat.dialogue.samplings] == [1338, 1339, 1340]  # type: ignore[attr-defined]
+
+
+def test_an_answer_stays_until_there_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat, page = talk(Scripted([assistant("a")]), "1")
+
+    def interrupted(*_: object) -> Iterator[Event]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(chat.dialogue, "stream", interrupted)
+    page.lines = ["/regenerate"]
+    chat.run()
+    assert chat.messages == [user("1"), assistant("a")]
+
+
+def test_another_model_goes_on() -> None:
+    other = Scripted([assistant("b")])
+    chat, page = talk(Scripted([assistant("a")]), "1", "/model", "/model othr", "/model other", "2", other=other)
+    assert page.notes == ["* this", "  other", "there is no model 'othr'", "you now talk to runs/other."]
+    assert other.asked == [[user("1"), assistant("a"), user("2")]]
+    assert chat.messages[-1] == assistant("b")
+
+
 def test_undo_and_clear() -> None:
     dialogue = Scripted([assistant("a")], WITH_TOOL)
     chat, page = talk(dialogue, "/undo", "1", "2", "/undo", system_prompt="Be kind.")
     assert chat.messages == [system("Be kind."), user("1"), assistant("a")]
-    assert page.notes == ["there is nothing to take back.", "taken back: 2"]
+    assert page.notes == ["nothing has been asked yet.", "taken back: 2"]
     page.lines = ["/clear"]
     chat.run()
     assert chat.messages == [system("Be kind.")]
@@ -236,6 +309,37 @@ def test_saved_conversations_are_training_data(tmp_path: Path) -> None:
     assert "cannot write" in page.notes[0]
 
 
+# --- typing ---
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["hello"], "hello"),
+        (["one\\", "two\\", "three"], "one\ntwo\nthree"),
+        (["one\\", ""], "one\n"),
+        (['"""one', "", "  two\\", 'three"""'], "one\n\n  two\\\nthree"),
+        (['"""', "one", '"""  '], "one"),
+        (['  """one"""'], "one"),
+        (['"""a""" b', '"""'], 'a""" b'),
+        (['say """x'], 'say """x'),
+    ],
+)
+def test_a_message_of_several_lines(lines: list[str], message: str) -> None:
+    prompts: list[str] = []
+    waiting = iter(lines)
+    assert read_message(lambda prompt: prompts.append(prompt) or next(waiting)) == message  # type: ignore[func-returns-value]
+    assert prompts == ["> ", *["... "] * (len(lines) - 1)]
+    assert next(waiting, None) is None
+
+
+def test_a_history_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    History(tmp_path / "file" / "history").save()
+    History(tmp_path).save()
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
 # --- a pipe ---
 
 
@@ -244,7 +348,7 @@ def test_a_pipe_has_a_line_for_each_question(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("one\n\n/help\ntwo\n" + "x" * 60 + "\nthree"))
     dialogue = Scripted([assistant("first line\nsecond line")], WITH_TOOL, [assistant("c")])
-    Chat(dialogue, Pipe(), SamplingConfig()).run()  # type: ignore[arg-type]
+    a_chat(dialogue, Pipe(), TwoModels()).run()
     shown = capsys.readouterr()
     assert shown.out == "first line second line\nIt is 7.\n\nc\n"
     assert 'calculator: {"expression": "3 + 4"}\n→ 7\n' in shown.err
@@ -291,14 +395,38 @@ def test_an_answer_can_be_stopped_and_another_asked_for(run: Path) -> None:
             if len(self.shown) == len(piece):  # the very first
                 raise KeyboardInterrupt
 
-    dialogue = open_dialogue(find_weights(run), Tokenizer.load(run), "calculator", tiny.CPU)
+    models = ChatModels(run, "calculator", tiny.CPU)
+    dialogue = models.dialogue(find_weights(run), Tokenizer.load(run))
     page = Impatient("What is it?", "And now?")
-    chat = Chat(dialogue, page, SamplingConfig(temperature=0, max_tokens=5))
+    chat = Chat(dialogue, page, SamplingConfig(temperature=0, max_tokens=5), models)
     chat.run()
     assert page.notes[0] == "stopped."
     assert [message.role for message in chat.messages[-2:]] == ["user", "assistant"]
     assert chat.messages[-2] == user("And now?")
     assert not dialogue.engine.busy
+
+
+def test_models_are_found_by_stage_and_by_name(run: Path, tmp_path: Path) -> None:
+    for name in ("laptop/sft", "laptop/rl", "other"):
+        shutil.copytree(run, tmp_path / name)
+    (tmp_path / "unfinished").mkdir()
+    write_json(tmp_path / "unfinished" / "config.json", {})
+    write_json(tmp_path / "laptop" / "speedrun.json", {})
+    models = ChatModels(tmp_path / "laptop" / "rl", "calculator", tiny.CPU, root=tmp_path)
+    assert sorted(models.describe()) == ["  other", "  sft", "* rl"]
+    elsewhere = ChatModels(run, "calculator", tiny.CPU, root=tmp_path)
+    assert sorted(elsewhere.describe()) == ["  laptop/rl", "  laptop/sft", "  other", f"* {run}"]
+    models.open("other")
+    assert sorted(models.describe()) == ["  laptop/rl", "  laptop/sft", "* other"]
+    models.open(str(tmp_path / "laptop"))  # its last stage
+    assert models.run == tmp_path / "laptop" / "rl"
+    for wrong, said in (
+        ("othr", "did you mean 'other'"),
+        (str(tmp_path / "unfinished"), "no checkpoint"),
+    ):
+        with pytest.raises(UserError, match=said):
+            models.open(wrong)
+    assert models.run == tmp_path / "laptop" / "rl"
 
 
 def test_python_says_how_it_is_kept(
@@ -332,48 +460,123 @@ def test_ctrl_c_at_a_pipe_is_reported(run: Path, monkeypatch: pytest.MonkeyPatch
         main(ChatConfig(run))
 
 
-def test_a_real_terminal(run: Path) -> None:
-    """Typed and read through a pseudo-terminal: Ctrl-C during a long answer, and then another question."""
-    ours, theirs = pty.openpty()
+SLOW = """
+import time
+from primer.engine.chat import Chat
+from primer.engine.chat_pages import Terminal
+from primer.engine.dialogue import Finished, Reply, Said
+from primer.engine.sampling import SamplingConfig
+from primer.text.chat import assistant
+
+class Slow:
+    class engine:
+        context = 400
+
+    def fit(self, messages, room):
+        return messages, 0
+
+    def stream(self, messages, sampling):
+        yield Said(f"[{messages[-1].content!r}] ")
+        while "long" in messages[-1].content:
+            time.sleep(0.02)
+            yield Said("and ")
+        yield Finished(Reply((assistant("x"),), [], [], "stop"))
+
+Chat(Slow(), Terminal(), SamplingConfig(), None).run()
+print("left")
+"""
+
+
+class Typist:
+    """A Python program at a pseudo-terminal."""
+
+    def __init__(self, code: str, home: Path) -> None:
+        self.ours, theirs = pty.openpty()
+        env = {**os.environ, "TERM": "dumb", "OMP_NUM_THREADS": "1", "XDG_STATE_HOME": str(home)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=env
+        )
+        os.close(theirs)
+        self.seen = b""
+
+    def __enter__(self) -> "Typist":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+
+    def type(self, text: bytes, then: bytes) -> None:
+        """Type something, and wait for what comes of it."""
+        os.write(self.ours, text)
+        self.until(then)
+
+    def interrupt(self, then: bytes) -> None:
+        """Ctrl-C. Python's readline does not wake for one that comes just before it waits, so it may take two."""
+        for _ in range(10):
+            os.kill(self.process.pid, signal.SIGINT)
+            if self.comes(then, 3):
+                return
+        raise AssertionError(self.seen)
+
+    def until(self, text: bytes) -> None:
+        """Wait for a text."""
+        assert self.comes(text, 60), self.seen
+
+    def comes(self, text: bytes, seconds: float) -> bool:
+        """Read up to a text, if it comes in this time."""
+        deadline = time.monotonic() + seconds
+        while text not in self.seen and (left := deadline - time.monotonic()) > 0:
+            if select.select([self.ours], [], [], left)[0]:
+                try:
+                    self.seen += os.read(self.ours, 4096)
+                except OSError:  # closed at the other end
+                    break
+        found = text in self.seen
+        self.seen = self.seen.partition(text)[2] if found else self.seen
+        return found
+
+
+def test_a_real_terminal(run: Path, tmp_path: Path) -> None:
+    """The command, typed and read through a pseudo-terminal."""
     code = f"""
 from pathlib import Path
 from primer.engine.chat import ChatConfig, main
 from primer.engine.sampling import SamplingConfig
 main(ChatConfig(Path({str(run)!r}), sampling=SamplingConfig(max_tokens=100)))
 print("left")"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        env={**os.environ, "TERM": "dumb", "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    os.close(theirs)
-    seen = b""
+    with Typist(code, tmp_path) as typist:
+        typist.until(b"> ")
+        typist.interrupt(b"nothing to stop")
+        typist.until(b"> ")
+        typist.type(b"/system Be kind.\n/system\n", b"Be kind.\r\n")
+        typist.until(b"Be kind.\r\n")
+        typist.type(b"What is it?\n", b"What is it?")
+        typist.until(b"\n> ")
+        typist.type(b"\x04", b"left")
+        assert typist.process.wait(30) == 0
 
-    def until(text: bytes) -> None:
-        nonlocal seen
-        deadline = time.monotonic() + 60
-        while text not in seen:
-            assert time.monotonic() < deadline, seen
-            try:
-                seen += os.read(ours, 4096)
-            except OSError:  # closed at the other end
-                assert text in seen, seen
-        seen = seen.partition(text)[2]
 
-    try:
-        until(b"> ")
-        os.kill(process.pid, 2)
-        until(b"nothing to stop")
-        until(b"> ")
-        os.write(ours, b"/system Be kind.\n/system\n")
-        until(b"Be kind.\r\n")
-        until(b"Be kind.\r\n")
-        os.write(ours, b"What is it?\n")
-        until(b"What is it?")
-        until(b"\n> ")
-        os.write(ours, b"\x04")
-        until(b"left")
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
+def test_answers_are_stopped_and_lines_kept_at_a_real_terminal(tmp_path: Path) -> None:
+    with Typist(SLOW, tmp_path) as typist:
+        typist.until(b"> ")
+        typist.type(b"a long one\n", b"and and ")
+        typist.type(b"/stop\n", b"stopped.")
+        typist.until(b"\n> ")
+        typist.type(b"too long\n", b"and and ")
+        typist.interrupt(b"stopped.")
+        typist.until(b"\n> ")
+        typist.type(b"one\\\ntwo\n", rb"['one\ntwo']")
+        typist.until(b"\n> ")
+        typist.type(b'"""three\nfour"""\n', rb"['three\nfour']")
+        typist.until(b"\n> ")
+        typist.type(b"the long way\n", b"and and ")
+        typist.type(b"typed ahead\n/stop\n", b"stopped.")
+        typist.until(b"['typed ahead']")
+        typist.until(b"\n> ")
+        typist.type(b"\x04", b"left")
+    assert (tmp_path / "primer" / "chat_history").stat().st_mode & 0o077 == 0
+    with Typist(SLOW, tmp_path) as typist:  # a chat of another day
+        typist.until(b"> ")
+        typist.type(b"\x10\x10\x10\x10\n", b"['two']")  # Ctrl-P, as the up key

@@ -7,10 +7,12 @@ from threading import Event
 import pytest
 import torch
 
-from primer.engine.dialogue import Answered, Called, Dialogue, Finished, Reply, Said, TurnText, chat_engine
+from primer.engine.dialogue import Answered, AnswerOptions, Called, Dialogue, Finished, Reply, Said, chat_engine, show
 from primer.engine.engine import Engine
+from primer.engine.request import Token
 from primer.engine.sampling import SamplingConfig
 from primer.engine.tools import CALCULATOR, Tool
+from primer.engine.turns import TurnText
 from primer.model.families import family
 from primer.model.gpt import GPT, IGNORE
 from primer.text.chat import ChatFormat, ConversationError, Message, ToolCall, assistant, system, tool, user
@@ -212,6 +214,49 @@ def test_the_oldest_exchanges_are_dropped(head: Sequence[Message]) -> None:
         talk.fit([*head, user("~" * 300)], room=20)
 
 
+# --- options ---
+
+
+def test_a_stop_string_ends_the_answer_before_it() -> None:
+    *said, last = dialogue().stream(LEARNED[0][:1], GREEDY, AnswerOptions(stop=("od d", "never")))
+    assert "".join(event.text for event in said if isinstance(event, Said)) == "Hello, go"
+    assert isinstance(last, Finished)
+    assert (last.reply.messages, last.reply.finished) == ((assistant("Hello, go"),), "stop")
+    assert not learned_engine().busy
+    *_, last = dialogue().stream(LEARNED[2][:1], GREEDY, AnswerOptions(stop=("and",)))
+    assert isinstance(last, Finished)
+    assert list(last.reply.messages) == [*LEARNED[2][1:-1], assistant("4")]
+
+
+def test_pushing_may_lag_behind_the_engine() -> None:
+    """As from the engine's own thread: a tool has run before the turn that calls it is pushed."""
+    answer = dialogue().open(LEARNED[3][:1], GREEDY)
+    tokens = list(learned_engine().run([answer.request]))
+    events = [event for token in tokens for event in answer.push(token)] + answer.finish()
+    assert events == list(dialogue().stream(LEARNED[3][:1], GREEDY))
+
+
+def test_tools_of_the_caller_are_described_and_not_run() -> None:
+    answer = dialogue().open(LEARNED[1][:1], GREEDY, AnswerOptions(top_logprobs=2))
+    described = dialogue().prompt([user("hi")], tools=[Tool("f", "F.", {}, str)])
+    assert "F." in chat().tokenizer.decode(described)
+    answer.options = AnswerOptions(tools=(CALCULATOR,))  # unseen by the prompt, which the model does not know
+    tokens = list(learned_engine().run([answer.request]))
+    events = [event for token in tokens for event in answer.push(token)] + answer.finish()
+    assert events[0] == Called(calculate("3+4"))
+    assert isinstance(events[-1], Finished)
+    assert (list(events[-1].reply.messages), events[-1].reply.finished) == (LEARNED[1][1:2], "calls")
+
+
+def test_calls_can_be_ruled_out_and_logprobs_asked_for() -> None:
+    options = AnswerOptions(may_call=False, top_logprobs=2)
+    events = list(dialogue().stream(LEARNED[1][:1], GREEDY, options))
+    assert not any(isinstance(event, Called) for event in events)
+    tokens = [token for event in events if isinstance(event, Said) for token in event.tokens]
+    assert tokens
+    assert all(token.logprob is not None and len(token.top) == 2 for token in tokens)
+
+
 # --- what is shown ---
 
 
@@ -222,7 +267,8 @@ def shown(text: str) -> list[Said | Called]:
         special = chat().tokenizer.special_ids.get(piece)
         ids += chat().tokenizer.encode(piece) if special is None else [special]
     turn = TurnText(chat())
-    return [event for id in ids for event in turn.push(id)] + list(turn.finish())
+    found = [found for id in ids for found in turn.push(Token(0, id))] + turn.finish()
+    return [show(each) for each in found]
 
 
 @pytest.mark.parametrize(
@@ -234,6 +280,7 @@ def shown(text: str) -> list[Said | Called]:
         ("a<tool_call>{oops", "a<tool_call>{oops"),
         ("a</tool_call>b", "a</tool_call>b"),
         ("<tool_call>{oops<|im_end|>", "<tool_call>{oops"),
+        ('<tool_call>{oops<tool_call>{"name": "x"}</tool_call>', ["<tool_call>{oops", Called(ToolCall("x"))]),
     ],
 )
 def test_calls_and_what_only_looks_like_one(text: str, expected: str | list[object]) -> None:

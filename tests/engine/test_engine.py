@@ -8,19 +8,22 @@ from contextlib import contextmanager
 from threading import Event
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from primer.engine import scheduler, windows
-from primer.engine.engine import Engine, prepare_to_generate
+from primer.engine.engine import Engine
 from primer.engine.request import Request, Token
-from primer.engine.sampling import SamplingConfig, pick, row_generator
+from primer.engine.sampling import SamplingConfig, penalize, pick, row_generator
 from primer.engine.scheduler import RIDE
 from primer.engine.windows import WORTH_SHARING
 from primer.model.families import FAMILIES, family
 from primer.model.gpt import GPT
+from primer.model.prepared import prepare_to_generate
 
 NUM_IDS, CONTEXT = 61, 16
 GREEDY = SamplingConfig(temperature=0, max_tokens=40)
@@ -54,6 +57,10 @@ def naive(model: GPT, request: Request) -> list[Token]:
         with torch.no_grad():
             logits = model(torch.tensor([window]))[:, -1, :]
         logits[:, NUM_IDS:] = -torch.inf
+        if request.sampling.penalizes:
+            penalize(logits[0], request.sampling, np.array(request.prompt), new_ids)
+        for biased, bias in request.logit_bias.items():
+            logits[0, biased] += bias
         id = int(pick(logits, [request.sampling], [generator]))
         new_ids.append(id)
         num_sampled += 1
@@ -112,6 +119,8 @@ SAMPLINGS = [
     SamplingConfig(temperature=1.0, seed=3, max_tokens=20),
     SamplingConfig(temperature=0.7, top_k=5, top_p=0.9, seed=11, max_tokens=17),
     SamplingConfig(temperature=1.3, min_p=0.05, seed=4, max_tokens=1),
+    SamplingConfig(temperature=0, repetition_penalty=1.3, max_tokens=12),
+    SamplingConfig(temperature=1.0, presence_penalty=0.7, frequency_penalty=-0.4, top_k=9, max_tokens=20),
 ]
 PROMPTS = st.one_of(
     st.lists(st.integers(0, NUM_IDS - 1), min_size=1, max_size=20),
@@ -131,6 +140,7 @@ REQUESTS = st.builds(
     sample=st.integers(0, 3),
     on_stop=st.sampled_from([None, None, reads_on, answers_later]),
     on_full=st.just("slide"),
+    logit_bias=st.dictionaries(st.integers(0, NUM_IDS - 1), st.sampled_from([-torch.inf, -2.0, 3.0]), max_size=3),
 )
 CONTEXT_STOPS = REQUESTS.filter(lambda r: len(r.prompt) <= CONTEXT).map(
     lambda r: dataclasses.replace(r, on_full="stop")
@@ -325,6 +335,45 @@ def test_logprobs_are_the_models_own(temperature: float) -> None:
     torch.testing.assert_close(torch.tensor([-token.logprob for token in tokens if token.row == 0]), losses)
 
 
+def test_the_likeliest_come_with_each_token() -> None:
+    model, sampling = random_model("primer"), SamplingConfig(temperature=1.0, max_tokens=6)
+    bias = {5: -torch.inf}  # what is asked of the row changes nothing in what the model thinks
+    requests = [Request([1, 2], sampling, top_logprobs=n, logit_bias=bias) for n in (3, 0, 99)]
+    tokens = list(Engine(model, NUM_IDS).run(requests))
+    ids = [1, 2]
+    for token in [token for token in tokens if token.row == 0]:
+        with torch.no_grad():
+            logprobs, likeliest = model(torch.tensor([ids]))[0, -1].log_softmax(dim=-1)[:NUM_IDS].topk(3)
+        assert [id for id, _ in token.top] == likeliest.tolist()
+        assert [p for _, p in token.top] == pytest.approx(logprobs.tolist(), abs=1e-4)
+        assert (token.id, token.logprob) == (token.id, None)
+        ids.append(token.id)
+    assert all(token.top == () for token in tokens if token.row == 1)
+    assert all(len(token.top) == NUM_IDS for token in tokens if token.row == 2)
+
+
+class Counts:
+    """Lets ids come in one order only, and then the end."""
+
+    def __init__(self) -> None:
+        self.next = 7
+
+    def allowed(self) -> NDArray[np.bool_]:
+        return np.arange(NUM_IDS) == self.next
+
+    def advance(self, id: int) -> None:
+        assert id == self.next
+        self.next += 1
+
+
+def test_a_constraint_is_kept_to_beside_others() -> None:
+    engine = Engine(cached_model("primer"), NUM_IDS)
+    requests = [Request([1], WILD), Request([1], WILD, {12}, constraint=Counts())]
+    tokens = list(engine.run(requests))
+    assert [token.id for token in tokens if token.row == 1] == [7, 8, 9, 10, 11, 12]
+    assert [token.id for token in tokens if token.row == 0] == engine.complete([[1]], WILD)[0]
+
+
 TARGETS = st.lists(st.integers(0, NUM_IDS - 1), min_size=1, max_size=CONTEXT)
 
 
@@ -439,6 +488,8 @@ def test_what_cannot_be_asked() -> None:
         engine.complete([[1], []], WILD)
     with pytest.raises(ValueError, match="ids from 0 to 60, this one 61"):
         engine.complete([[1, NUM_IDS]], WILD)
+    with pytest.raises(ValueError, match="ids from 0 to 60, this one 61"):
+        engine.add(Request([1], logit_bias={NUM_IDS: 1.0}))
     with pytest.raises(ValueError, match="65 ids do not fit"):
         Engine(model, 65)
     with pytest.raises(ValueError, match="num_slots"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primer.core.errors import ConfigError
-from primer.engine.sampling import SamplingConfig, filter_tail, pick, row_generator
+from primer.engine.sampling import SamplingConfig, filter_tail, penalize, pick, row_generator
 
 PROBABILITIES = (0.4, 0.1, 0.3, 0.05, 0.15)
 LOGITS = torch.tensor(PROBABILITIES).log()
@@ -143,3 +143,29 @@ def test_bad_values(options: dict[str, float]) -> None:
     name = next(iter(options)).replace("_", "-")
     with pytest.raises(ConfigError, match=f"--{name} is .* must be"):
         SamplingConfig(**options)  # type: ignore[arg-type]
+
+
+def test_repetition_is_what_transformers_has() -> None:
+    transformers = pytest.importorskip("transformers")
+    logits, prompt, new_ids = torch.randn(20, generator=torch.Generator().manual_seed(0)), [3, 3, 5], [7, 3, 11, 11]
+    reference = transformers.RepetitionPenaltyLogitsProcessor(1.4)
+    expected = reference(torch.tensor([prompt + new_ids]), logits[None].clone())[0]
+    penalize(logits, SamplingConfig(repetition_penalty=1.4), np.array(prompt), new_ids)
+    torch.testing.assert_close(logits, expected)
+
+
+def test_presence_and_frequency_count_the_answer_alone() -> None:
+    """OpenAI's formula: each logit loses frequency × its count, and presence if there is any."""
+    logits = torch.zeros(6)
+    penalize(logits, SamplingConfig(presence_penalty=0.5, frequency_penalty=0.25), np.array([1, 1, 2]), [2, 4, 4])
+    assert logits.tolist() == [0, 0, -0.75, 0, -1.0, 0]
+    penalize(logits, SamplingConfig(presence_penalty=0.5), np.array([1]), [])
+    assert logits.tolist() == [0, 0, -0.75, 0, -1.0, 0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"repetition_penalty": 0.0}, {"presence_penalty": math.nan}, {"frequency_penalty": math.inf}]
+)
+def test_penalties_that_cannot_be(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="penalty"):
+        SamplingConfig(**wrong)  # type: ignore[arg-type]

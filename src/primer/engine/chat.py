@@ -11,16 +11,16 @@ from typing import Any
 from primer.core.errors import ConfigError, Interrupted, UserError, suggest
 from primer.core.files import explain_os_error
 from primer.core.rundir import find_run
-from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
+from primer.core.runtime import RuntimeConfig, start_runtime
+from primer.engine.chat_models import ChatModels
 from primer.engine.chat_pages import Page, Pipe, Terminal
-from primer.engine.dialogue import Answered, Called, Dialogue, Finished, Said, chat_engine
-from primer.engine.sample import load_to_generate, load_tokenizer
+from primer.engine.dialogue import Answered, Called, Dialogue, Finished, Said
+from primer.engine.sample import load_tokenizer
 from primer.engine.sampling import SamplingConfig
 from primer.engine.sandbox import describe_mechanism
-from primer.engine.tools import named_tools
+from primer.model.prepared import Weights
 from primer.model.weights import find_weights
-from primer.text.chat import ChatFormat, Message, ToolCall, assistant, system, tool, user
-from primer.text.tokenizer import Tokenizer
+from primer.text.chat import Message, ToolCall, assistant, system, tool, user
 
 UNFINISHED = {
     "length": "the answer was cut off: --max-tokens, or what the model can see, is full.",
@@ -40,6 +40,9 @@ class ChatConfig:
     """Tools that the assistant may call, parted by commas: calculator, python; or none."""
     step: int | None = None
     """Step of the checkpoint; None: the best on the validation text, or the newest if none was evaluated."""
+    weights: Weights = "auto"
+    """What the weights are stored as: auto is the dtype of the computation; int8 is a quarter of float32's bytes to
+    read, which pays on a CPU from about 100 million parameters."""
     sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(temperature=0.3))
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
@@ -51,38 +54,29 @@ def main(config: ChatConfig) -> None:
     a terminal.
     """
     run = find_run(config.run)
-    weights = find_weights(run.path, config.step)
+    checkpoint = find_weights(run.path, config.step)
     tokenizer = load_tokenizer(run)
     with start_runtime(config.runtime) as runtime:
-        dialogue = open_dialogue(weights, tokenizer, config.tools, runtime)
+        models = ChatModels(run.path, config.tools, runtime, config.weights)
+        dialogue = models.dialogue(checkpoint, tokenizer)
         page = Terminal() if sys.stdin.isatty() and sys.stdout.isatty() else Pipe()
-        page.note(f"{weights} · {runtime.describe()}")
+        page.note(f"{checkpoint} · {runtime.describe()}")
         if any(each.name == "python" for each in dialogue.tools):
             page.note(describe_mechanism())
         page.note("/help lists the commands. Ctrl-C stops an answer, Ctrl-D ends the chat.")
         try:
-            Chat(dialogue, page, config.sampling, config.system).run()
+            Chat(dialogue, page, config.sampling, models, config.system).run()
         except KeyboardInterrupt as error:
             raise Interrupted("stopped.") from error
-
-
-def open_dialogue(weights: Path, tokenizer: Tokenizer, tools: str, runtime: Runtime) -> Dialogue:
-    """A model to talk to, that writes no special token but those of an assistant.
-
-    Raises ConfigError for an unknown tool, CheckpointError for damaged weights, TokenizerError for a tokenizer that is
-    not the model's or has no tokens for a chat.
-    """
-    allowed_tools = named_tools(tools)
-    format = ChatFormat(tokenizer)
-    model = load_to_generate(weights, tokenizer, runtime)
-    return Dialogue(chat_engine(model, format), format, allowed_tools)
 
 
 class Chat:
     """A conversation, and the commands that change it."""
 
-    def __init__(self, dialogue: Dialogue, page: Page, sampling: SamplingConfig, system_prompt: str = "") -> None:
-        self.dialogue, self.page, self.sampling = dialogue, page, sampling
+    def __init__(
+        self, dialogue: Dialogue, page: Page, sampling: SamplingConfig, models: ChatModels, system_prompt: str = ""
+    ) -> None:
+        self.dialogue, self.page, self.sampling, self.models = dialogue, page, sampling, models
         self.messages: list[Message] = [system(system_prompt)] if system_prompt else []
         self.num_asked = 0
         self.num_forgotten = 0
@@ -90,6 +84,9 @@ class Chat:
             "/help": ("list the commands", self.show_help),
             "/system": ("TEXT: what the assistant is to be; alone: show it; none: nothing", self.set_system),
             "/temperature": ("NUMBER: 0 always the likeliest word, 1 as the model was trained", self.set_temperature),
+            "/model": ("NAME: go on with another run or stage; alone: list them", self.set_model),
+            "/stop": ("typed while an answer comes: stop it, as Ctrl-C does", self.stop),
+            "/regenerate": ("another answer to the last question", self.regenerate),
             "/undo": ("take back the last question and its answer", self.undo),
             "/clear": ("begin anew; the system prompt stays", self.clear),
             "/save": ("FILE: add the conversation to a .jsonl file, as training data has it", self.save),
@@ -109,10 +106,17 @@ class Chat:
                     self.say(text)
             except UserError as error:
                 self.page.note(str(error))
+            except KeyboardInterrupt:  # outside an answer: one more while it stops, or while a model is loaded
+                if not self.page.is_interactive:
+                    raise
+                self.page.note("stopped.")
 
     def say(self, text: str) -> None:
         """Ask, and show the answer as it comes. Raises UserError for a question too long for the model."""
-        asked = [*self.messages, user(text)]
+        self.ask([*self.messages, user(text)])
+
+    def ask(self, asked: list[Message]) -> None:
+        """Have a conversation that ends with a question answered. Raises as `say`."""
         try:
             room = min(self.sampling.max_tokens, self.dialogue.engine.context // 4)  # for the answer
             fitted, num_forgotten = self.dialogue.fit(asked, room)
@@ -122,7 +126,7 @@ class Chat:
             added = self.answer(fitted)
         finally:
             self.page.end()
-        if added:  # if not it was stopped before its first word, as if it had not been asked
+        if added:  # if not, it was stopped before its first word: as if it had not been asked
             self.messages = [*asked, *added]
 
     def answer(self, messages: Sequence[Message]) -> list[Message]:
@@ -148,6 +152,9 @@ class Chat:
                             if reply.finished != "stop":
                                 self.page.note(UNFINISHED[reply.finished])
                             return list(reply.messages)
+                    if self.page.wants_stop():
+                        self.page.note("stopped.")
+                        break
         except KeyboardInterrupt:
             if not self.page.is_interactive:
                 raise
@@ -167,6 +174,7 @@ class Chat:
         """List the commands."""
         for name, (what, _run) in self.commands.items():
             self.page.note(f"{name:<13} {what}")
+        self.page.note('A line that ends with \\ goes on in the next one; so does everything between """ and """.')
 
     def set_system(self, text: str) -> None:
         """Change the system prompt, or show it."""
@@ -186,13 +194,36 @@ class Chat:
                 raise ConfigError(f"/temperature takes a number such as 0.7, not {text!r}.") from error
         self.page.note(f"the temperature is {self.sampling.temperature:g}.")
 
+    def set_model(self, name: str) -> None:
+        """Talk to another model, which reads the conversation so far; or list them. Raises as `ChatModels.open`."""
+        if not name:
+            for line in self.models.describe():
+                self.page.note(line)
+            return
+        self.dialogue = self.models.open(name)
+        self.num_forgotten = 0
+        self.page.note(f"you now talk to {self.models.run}.")
+
+    def stop(self, _: str) -> None:
+        """It comes here only where no answer does."""
+        raise ConfigError("there is nothing to stop. While an answer comes, type /stop and Enter, or press Ctrl-C.")
+
+    def regenerate(self, _: str) -> None:
+        """Ask the last question again. The old answer goes when there is a new one. Raises as `say`."""
+        self.ask(self.messages[: self.last_question() + 1])
+
     def undo(self, _: str) -> None:
         """Take back the last exchange."""
-        asked = [i for i, message in enumerate(self.messages) if message.role == "user"]
+        last = self.last_question()
+        self.page.note(f"taken back: {self.messages[last].content}")
+        self.messages = self.messages[:last]
+
+    def last_question(self) -> int:
+        """The place of the last message of the person. Raises ConfigError if there is none."""
+        asked = [place for place, message in enumerate(self.messages) if message.role == "user"]
         if not asked:
-            raise ConfigError("there is nothing to take back.")
-        self.page.note(f"taken back: {self.messages[asked[-1]].content}")
-        self.messages = self.messages[: asked[-1]]
+            raise ConfigError("nothing has been asked yet.")
+        return asked[-1]
 
     def clear(self, _: str) -> None:
         """Forget all but the system prompt."""

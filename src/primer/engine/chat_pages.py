@@ -2,12 +2,18 @@
 
 import io
 import json
+import os
+import select
 import sys
 import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from primer.text.chat import ToolCall
+
+HISTORY_LINES = 1000
 
 
 class Page(Protocol):
@@ -24,6 +30,9 @@ class Page(Protocol):
 
     def result(self, result: str) -> None:
         """It has answered."""
+
+    def wants_stop(self) -> bool:
+        """Whether the person has typed /stop since the answer began."""
 
     def end(self) -> None:
         """The reply is complete, or was stopped."""
@@ -44,23 +53,38 @@ class Terminal:
     def __init__(self) -> None:
         from rich.console import Console
 
-        with suppress(ImportError):
-            import readline  # noqa: F401  # lines can then be edited, and called back with the up key
+        self.history = History(history_file())
+        self.typed_ahead: list[str] = []  # lines that came while an answer did
         self.is_line_begun = False
         self.console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def read(self) -> str | None:
-        """A line; Ctrl-C throws away what was typed."""
+        """A message; Ctrl-C throws away what was typed."""
         while True:
             try:
                 print()
-                return input("> ")
+                message = read_message(self.read_line)
+                self.history.save()
+                return message
             except KeyboardInterrupt:
                 self.is_line_begun = True  # that of the prompt
                 self.note("nothing to stop: Ctrl-D or /quit ends the chat.")
             except EOFError:
                 print()
                 return None
+
+    def read_line(self, prompt: str) -> str:
+        """A line that was typed ahead, or the next one."""
+        return self.typed_ahead.pop(0) if self.typed_ahead else input(prompt)
+
+    def wants_stop(self) -> bool:
+        """Look at the lines that were typed meanwhile; all but /stop are kept for `read`."""
+        while select.select([sys.stdin], [], [], 0)[0] and (line := sys.stdin.readline()):
+            if line.strip() == "/stop":
+                self.is_line_begun = False  # the terminal has echoed Enter
+                return True
+            self.typed_ahead.append(line.rstrip("\n"))
+        return False
 
     def text(self, piece: str) -> None:
         """At once."""
@@ -116,6 +140,10 @@ class Pipe:
         """To standard error."""
         self.note(f"→ {result}")
 
+    def wants_stop(self) -> bool:
+        """Nobody is there: what follows in the pipe are the next questions."""
+        return False
+
     def end(self) -> None:
         """The reply, in one line."""
         print(" ".join("".join(self.pieces).split()), flush=True)
@@ -124,6 +152,55 @@ class Pipe:
     def note(self, text: str) -> None:
         """To standard error."""
         print(text, file=sys.stderr, flush=True)
+
+
+class History:
+    """The lines typed at the prompt, called back with the up key, and kept in a file between chats.
+
+    A file that cannot be read or written, or a Python without readline, is no reason not to talk.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.num_saved = 0
+        with suppress(ImportError, OSError):
+            import readline  # from now on `input` can edit lines
+
+            readline.read_history_file(file)
+            self.num_saved = readline.get_current_history_length()
+
+    def save(self) -> None:
+        """Add the lines since the last time. Chats that run side by side keep each other's."""
+        with suppress(ImportError, OSError, AttributeError):  # editline, macOS's readline, cannot append
+            import readline
+
+            length = readline.get_current_history_length()
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else is to read what was asked
+            self.file.touch(mode=0o600)
+            readline.set_history_length(HISTORY_LINES)
+            readline.append_history_file(length - self.num_saved, self.file)
+            self.num_saved = length
+
+
+def history_file() -> Path:
+    """Where the XDG directories have what a program remembers."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "primer" / "chat_history"
+
+
+def read_message(read_line: Callable[[str], str]) -> str:
+    """A message of one line; of more, if a line ends with \\, or if all stands between \"\"\" and \"\"\".
+
+    `read_line` is given the prompt to show.
+    """
+    line = read_line("> ")
+    if line.lstrip().startswith('"""'):
+        text = line.lstrip()[3:]
+        while not text.rstrip().endswith('"""'):
+            text += "\n" + read_line("... ")
+        return text.rstrip()[:-3].strip("\n")
+    while line.endswith("\\"):
+        line = line[:-1] + "\n" + read_line("... ")
+    return line
 
 
 def printable(text: str) -> str:

@@ -3,20 +3,23 @@
 The terminal, the server, evaluation and RL rollouts all talk through a `Dialogue`.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+import math
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import InitVar, dataclass, field
-from functools import partial
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from primer.engine.engine import Engine
-from primer.engine.request import Fed, Request, Token
+from primer.engine.request import Constraint, Fed, OnStop, Request, Token
 from primer.engine.sampling import SamplingConfig
+from primer.engine.stops import Piece
 from primer.engine.tools import Tool, run_call
+from primer.engine.turns import TurnText
 from primer.model.gpt import GPT
-from primer.text.chat import ChatFormat, ConversationError, Message, ToolCall, tool
-from primer.text.tokenizer import StreamDecoder
+from primer.text.chat import ChatFormat, ConversationError, Message, ToolCall, ToolDescription, assistant, tool
 
 End = Literal["stop", "length", "calls"]
 
@@ -34,8 +37,8 @@ class Reply:
     generated: list[bool]
     """Of each id, whether the model chose it; the others were fed to it by a tool."""
     finished: End
-    """stop: the assistant has ended its turn. length: max_tokens or the context were full before. calls: it wanted
-    more tool calls than it may; its last ones were not run."""
+    """stop: the assistant has ended its turn, or written a stop string. length: max_tokens or the context were full
+    before. calls: its last calls were not run, for they are the caller's, or more than it may make."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Said:
     """A piece of what the assistant says, in whole characters."""
 
     text: str
+    tokens: tuple[Token, ...] = ()
+    """Those that the text comes from; one whose text comes in two pieces is with the first."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,47 @@ class Finished:
 
 
 Event = Said | Called | Answered | Finished
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """What may be asked of one answer, beside how its tokens are chosen."""
+
+    stop: tuple[str, ...] = ()
+    """The answer ends before the first of these."""
+    tools: tuple[ToolDescription, ...] = ()
+    """The caller's: described in the prompt, and never run. A call of one ends the answer."""
+    may_call: bool = True
+    """Whether calls can be written at all, of whomever's tools."""
+    sample: int = 0
+    """Which of several answers of one seed."""
+    top_logprobs: int | None = None
+    """How many of the likeliest come with each token; None: no log-probabilities at all."""
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    """As in `Request`."""
+    constraint: Constraint | None = None
+    """As in `Request`; one for each answer."""
+
+    def request(
+        self,
+        prompt: Sequence[int],
+        sampling: SamplingConfig,
+        stop_ids: Collection[int],
+        on_stop: OnStop | None = None,
+    ) -> Request:
+        """What to ask the engine for. It ends where the context is full: what slid out would be missed."""
+        return Request(
+            prompt,
+            sampling,
+            stop_ids,
+            self.sample,
+            on_stop,
+            on_full="stop",
+            logprobs=self.top_logprobs is not None,
+            top_logprobs=self.top_logprobs or 0,
+            logit_bias=self.logit_bias,
+            constraint=self.constraint,
+        )
 
 
 def chat_engine(model: GPT, chat: ChatFormat, num_slots: int = 64) -> Engine:
@@ -96,15 +142,16 @@ class Dialogue:
         costs 200 tokens of a small vocabulary. One that was trained with its tools knows them.
         """
         self.engine, self.chat, self.tools, self.max_calls = engine, chat, tools, max_calls
-        self.described = tools if describe_tools else ()
+        self.described = tuple(tools) if describe_tools else ()
+        self.threads = ThreadPoolExecutor(TOOL_THREADS, "tools")  # starts them when they are needed
 
-    def prompt(self, messages: Sequence[Message], room: int = 1) -> list[int]:
-        """The ids that the answer goes on from.
+    def prompt(self, messages: Sequence[Message], room: int = 1, tools: Sequence[ToolDescription] = ()) -> list[int]:
+        """The ids that the answer goes on from, with more `tools` described there.
 
         Raises ConversationError for a conversation that `check_conversation` refuses, or one that leaves less than
         `room` ids of the context for the answer.
         """
-        ids = self.chat.prompt(messages, self.described)
+        ids = self.chat.prompt(messages, (*self.described, *tools))
         if len(ids) + room > self.engine.context:
             raise ConversationError(
                 f"the conversation has {len(ids):,} tokens, and with {room:,} for the answer it does not fit into the "
@@ -112,168 +159,169 @@ class Dialogue:
             )
         return ids
 
+    def open(
+        self, messages: Sequence[Message], sampling: SamplingConfig, options: AnswerOptions | None = None
+    ) -> "Answer":
+        """An answer for the caller to drive: send its `request` to the engine, and push the tokens that come.
+
+        Raises ConversationError like `prompt`.
+        """
+        return Answer(self, messages, sampling, options or AnswerOptions())
+
     def reply(self, conversations: Sequence[Sequence[Message]], sampling: SamplingConfig) -> list[Reply]:
         """The answer to each conversation, all of them side by side. For several samples give one several times.
 
         Raises ConversationError like `prompt`, before anything is written.
         """
-        answers = [Answer(self, messages) for messages in conversations]
-        for _ in self._tokens(answers, sampling):
-            pass
+        answers = [
+            self.open(messages, sampling, AnswerOptions(sample=sample)) for sample, messages in enumerate(conversations)
+        ]
+        for token in self.engine.run([answer.request for answer in answers]):
+            answers[token.row].push(token)
         return [answer.reply() for answer in answers]
 
-    def stream(self, messages: Sequence[Message], sampling: SamplingConfig) -> Generator[Event, None, None]:
+    def stream(
+        self, messages: Sequence[Message], sampling: SamplingConfig, options: AnswerOptions | None = None
+    ) -> Generator[Event, None, None]:
         """The answer as it comes; closing the iterator stops it. A call that cannot be understood is shown as text.
 
         Raises like `reply`.
         """
-        answer, text = Answer(self, messages), TurnText(self.chat)
-        with closing(self._tokens([answer], sampling)) as tokens:
+        answer = self.open(messages, sampling, options)
+        with closing(self.engine.run([answer.request])) as tokens:
             for token in tokens:
-                if token.forced:
-                    yield from answer.take_results()
-                else:
-                    yield from text.push(token.id)
-        yield from text.finish()
-        yield Finished(answer.reply())
+                yield from answer.push(token)
+                if answer.done:
+                    break
+        yield from answer.finish()
 
-    def fit(self, messages: Sequence[Message], room: int = 64) -> tuple[list[Message], int]:
+    def fit(
+        self, messages: Sequence[Message], room: int = 64, tools: Sequence[ToolDescription] = ()
+    ) -> tuple[list[Message], int]:
         """The conversation with `room` ids left for the answer, and how many messages had to be dropped for that.
 
         The oldest exchanges go first; what the system says stays.
 
         Raises ConversationError if even the last exchange is too long.
         """
-        kept = list(messages)
-        first = 1 if kept and kept[0].role == "system" else 0
-        later = [place for place, message in enumerate(kept) if message.role == "user" and place > first]
-        for place in [first, *later]:
-            kept = [*messages[:first], *messages[place:]]
-            if len(self.chat.prompt(kept, self.described)) + room <= self.engine.context:
-                break
-        self.prompt(kept, room)
+        first = 1 if messages and messages[0].role == "system" else 0
+        starts = [first, *(i for i, message in enumerate(messages) if message.role == "user" and i > first)]
+
+        def fits(start: int) -> bool:
+            prompt = self.chat.prompt([*messages[:first], *messages[start:]], (*self.described, *tools))
+            return len(prompt) + room <= self.engine.context
+
+        # By halves: one by one, a thousand short exchanges would be cut into tokens a thousand times.
+        place = min(bisect_left(starts, True, key=fits), len(starts) - 1)
+        kept = [*messages[:first], *messages[starts[place] :]]
+        self.prompt(kept, room, tools)
         return kept, len(messages) - len(kept)
 
-    def _tokens(self, answers: "list[Answer]", sampling: SamplingConfig) -> Generator[Token, None, None]:
-        """The tokens of all answers as they come, already noted there."""
-        with self._threads() as threads:
-            requests = [
-                Request(
-                    answer.prompt,
-                    sampling,
-                    (self.chat.end_id,),
-                    sample,
-                    partial(answer.on_stop, threads),
-                    on_full="stop",
-                )
-                for sample, answer in enumerate(answers)
-            ]
-            with closing(self.engine.run(requests)) as tokens:
-                for token in tokens:
-                    answers[token.row].push(token)
-                    yield token
 
-    @contextmanager
-    def _threads(self) -> Iterator[ThreadPoolExecutor]:
-        """Where tools run. An answer that is stopped does not wait for them."""
-        threads = ThreadPoolExecutor(TOOL_THREADS)
-        try:
-            yield threads
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-
-
-@dataclass(eq=False)
 class Answer:
-    """One answer while it is written: a turn of the assistant, results of its tools, another turn, and so on."""
+    """One answer while it is written: a turn of the assistant, results of its tools, another turn, and so on.
 
-    dialogue: Dialogue
-    conversation: InitVar[Sequence[Message]]
-    messages: list[Message] = field(default_factory=list)  # of the turns that are over
-    num_over: int = 0  # ids of these turns
-    num_calls: int = 0
-    num_shown: int = 0  # results that `stream` has given out
-    ids: list[int] = field(default_factory=list)
-    generated: list[bool] = field(default_factory=list)
-    finished: Literal["stop", "length"] = "length"
+    It does nothing by itself but run tools: whoever opened it sends `request` to an engine, in this thread or another,
+    and pushes the tokens that come. The engine may be far ahead of them, so that what it calls shares nothing with
+    what is pushed but `rounds`.
+    """
 
-    def __post_init__(self, conversation: Sequence[Message]) -> None:
-        self.prompt = self.dialogue.prompt(conversation)
+    def __init__(
+        self, dialogue: Dialogue, conversation: Sequence[Message], sampling: SamplingConfig, options: AnswerOptions
+    ) -> None:
+        chat = dialogue.chat
+        if not options.may_call:
+            never = {chat.tokenizer.special_ids["<tool_call>"]: -math.inf}
+            options = replace(options, logit_bias={**options.logit_bias, **never})
+        self.dialogue, self.options = dialogue, options
+        prompt = dialogue.prompt(conversation, tools=options.tools)
+        self.request = options.request(prompt, sampling, (chat.end_id,), self._on_stop)
+        # Of the engine and the threads of tools:
+        self.num_read = 0  # ids of the turns whose calls have been run
+        self.num_calls = 0
+        self.rounds: deque[tuple[Message, list[str]]] = deque()  # turns and what their calls gave, not pushed yet
+        # Of those who push:
+        self.text = TurnText(chat, options.stop)
+        self.shown: list[Said | Called] = []  # of the turn that is being written
+        self.messages: list[Message] = []  # of the turns before it
+        self.num_over = 0  # ids of these
+        self.ids: list[int] = []
+        self.generated: list[bool] = []
+        self.finished: Literal["stop", "length"] = "length"
 
-    def on_stop(self, threads: ThreadPoolExecutor, new_ids: Sequence[int]) -> "Future[Fed] | None":
-        """At the end of a turn: what its calls give, as ids to go on from; None if none are to be run."""
-        turn = self.dialogue.chat.parse_reply(new_ids[self.num_over :])
-        if not turn.tool_calls or not self.dialogue.tools or self._too_many(turn):
-            return None
-        self.num_calls += len(turn.tool_calls)
-        return threads.submit(self._run, turn, len(new_ids))
+    @property
+    def done(self) -> bool:
+        """Whether a stop string was met: cancel the request."""
+        return self.text.is_met
 
-    def _run(self, turn: Message, num_ids: int) -> list[int]:
-        """Run the calls of a turn. Nothing else touches the answer meanwhile: its row waits for this."""
-        results = [run_call(self.dialogue.tools, call) for call in turn.tool_calls]
-        self.messages += [turn, *map(tool, results)]
-        fed = self.dialogue.chat.tool_turn(results)
-        self.num_over = num_ids + len(fed)
-        return fed
-
-    def push(self, token: Token) -> None:
-        """Note a token that the engine gave out."""
+    def push(self, token: Token) -> list[Event]:
+        """What this token completes; nothing after a stop string."""
+        if self.done:
+            return []
+        events: list[Event] = []
+        if not token.forced:
+            shown = [show(found) for found in self.text.push(token)]
+            self.shown += shown
+            events += shown
+        elif self.generated[-1]:  # the first id of results: a turn is over
+            turn, results = self.rounds.popleft()
+            self.messages += [turn, *map(tool, results)]
+            self.shown = []
+            events += map(Answered, results)
         self.ids.append(token.id)
         self.generated.append(not token.forced)
+        self.num_over = len(self.ids) if token.forced else self.num_over
         self.finished = token.finished or self.finished
+        return events
 
-    def take_results(self) -> Iterator[Answered]:
-        """Results that have come since the last call."""
-        results = [message.content for message in self.messages if message.role == "tool"]
-        yield from map(Answered, results[self.num_shown :])
-        self.num_shown = len(results)
+    def finish(self) -> list[Event]:
+        """What is left when no more tokens come, and the end."""
+        shown = [show(found) for found in self.text.finish()]
+        self.shown += shown
+        return [*shown, Finished(self.reply())]
 
     def reply(self) -> Reply:
         """What it has come to."""
-        messages = tuple(self.messages)
+        if self.done:
+            said = "".join(event.text for event in self.shown if isinstance(event, Said))
+            last = assistant(said.strip(), *(event.call for event in self.shown if isinstance(event, Called)))
+            return Reply((*self.messages, last), self.ids, self.generated, "stop")
+        if len(self.ids) == self.num_over:  # the context was full with the results
+            return Reply(tuple(self.messages), self.ids, self.generated, self.finished)
+        last = self.dialogue.chat.parse_reply(self.ids[self.num_over :])
         finished: End = self.finished
-        if len(self.ids) > self.num_over:  # else the context was full with the results
-            last = self.dialogue.chat.parse_reply(self.ids[self.num_over :])
-            messages = (*messages, last)
-            if self.dialogue.tools and last.tool_calls and self.finished == "stop":
-                finished = "calls" if self._too_many(last) else "length"
-        return Reply(messages, self.ids, self.generated, finished)
+        if last.tool_calls and finished == "stop" and (self.dialogue.tools or self.options.tools):
+            finished = "length" if self._are_run(last) else "calls"
+        return Reply((*self.messages, last), self.ids, self.generated, finished)
 
-    def _too_many(self, turn: Message) -> bool:
-        return self.num_calls + len(turn.tool_calls) > self.dialogue.max_calls
+    # --- tools ---
+
+    def _on_stop(self, new_ids: Sequence[int]) -> "Future[Fed] | None":
+        """At the end of a turn: what its calls give, as ids to go on from; None if none are to be run."""
+        turn = self.dialogue.chat.parse_reply(new_ids[self.num_read :])
+        if not turn.tool_calls or not self._are_run(turn):
+            return None
+        self.num_calls += len(turn.tool_calls)
+        return self.dialogue.threads.submit(self._run, turn, len(new_ids))
+
+    def _run(self, turn: Message, num_ids: int) -> list[int]:
+        """Run the calls of a turn. The engine asks nothing meanwhile: the row waits for this."""
+        results = [run_call(self.dialogue.tools, call) for call in turn.tool_calls]
+        fed = self.dialogue.chat.tool_turn(results)
+        self.num_read = num_ids + len(fed)
+        self.rounds.append((turn, results))
+        return fed
+
+    def _are_run(self, turn: Message) -> bool:
+        """Whether the calls of a turn are run, if there is a token left to go on with."""
+        of_caller = {tool.name for tool in self.options.tools}
+        return (
+            bool(self.dialogue.tools)
+            and not any(call.name in of_caller for call in turn.tool_calls)
+            and self.num_calls + len(turn.tool_calls) <= self.dialogue.max_calls
+        )
 
 
-class TurnText:
-    """The ids of the assistant's turns, one at a time, to what a person is shown of them."""
-
-    def __init__(self, chat: ChatFormat) -> None:
-        self.chat = chat
-        special_ids = chat.tokenizer.special_ids
-        self.begin, self.end = special_ids["<tool_call>"], special_ids["</tool_call>"]
-        self.call: list[int] = []  # as far as it is written
-        self.decoder = StreamDecoder(chat.tokenizer)
-
-    def push(self, id: int) -> Iterator[Said | Called]:
-        """What this id completes: characters, or a call; in the midst of one nothing."""
-        if id == self.chat.end_id:
-            yield from self.finish()
-        elif id == self.begin or self.call:
-            self.call.append(id)
-            if id == self.end:
-                calls = self.chat.parse_reply(self.call).tool_calls
-                if calls:
-                    self.call = []
-                    yield from map(Called, calls)
-                else:
-                    yield from self.finish()
-        else:
-            yield from self._say(self.decoder.push(id))
-
-    def finish(self) -> Iterator[Said]:
-        """What is left at the end of a turn: half a call, half a character."""
-        ids, self.call = self.call, []
-        yield from self._say(self.chat.tokenizer.decode(ids) + self.decoder.finish())
-
-    def _say(self, text: str) -> Iterator[Said]:
-        if text:
-            yield Said(text)
+def show(found: Piece | ToolCall) -> Said | Called:
+    """What was read, as an event."""
+    return Called(found) if isinstance(found, ToolCall) else Said(*found)

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from primer.engine.request import Fed, Finished, Request, Row, Score, Token
-from primer.engine.sampling import SamplingConfig, pick
+from primer.engine.sampling import SamplingConfig, penalize, pick
 from primer.engine.scheduler import Scheduler
 from primer.model.dropout import without_dropout
-from primer.model.gpt import GPT, Linear
+from primer.model.gpt import GPT
 
 PATIENCE = 0.05  # seconds for which a step waits for tools when there is nothing else to do
 
@@ -64,13 +64,25 @@ class Engine:
         """Whether any request waits or runs."""
         return self.rows.busy
 
+    @property
+    def num_waiting(self) -> int:
+        """Requests that have no slot yet."""
+        return len(self.rows.waiting)
+
+    @property
+    def num_running(self) -> int:
+        """Requests that have one."""
+        return sum(row is not None for row in self.rows.slots)
+
     def add(self, request: Request) -> int:
         """Queue a request; returns the handle that its tokens will carry.
 
-        Raises ValueError for an empty prompt, an id outside the vocabulary, or a prompt longer than the context if the
-        request is to stop there.
+        Raises ValueError for an empty prompt, an id outside the vocabulary (in the prompt or `logit_bias`), or a prompt
+        longer than the context if the request is to stop there.
         """
         self._check_ids(request.prompt)
+        if request.logit_bias:
+            self._check_ids([*request.logit_bias])
         if request.on_full == "stop" and len(request.prompt) > self.context:
             raise ValueError(f"a prompt of {len(request.prompt)} ids does not fit into a context of {self.context}")
         return self.rows.queue(request).handle
@@ -106,8 +118,8 @@ class Engine:
                 states.append(hidden[torch.from_numpy(places), torch.from_numpy(counts[places] - 1)])
                 ready += [row for _, row in rows]
         if ready:
-            for row, id, logprob in self._sample(ready, torch.cat(states)):
-                tokens += self._write(row, id, logprob)
+            for row, token in zip(ready, self._sample(ready, torch.cat(states)), strict=True):
+                tokens += self._write(row, token)
         return tokens
 
     def clear(self) -> None:
@@ -207,23 +219,43 @@ class Engine:
             if end == length:
                 self.rows.leave(row)
 
-    def _sample(self, rows: list[Row], states: Tensor) -> Iterator[tuple[Row, int, float | None]]:
-        """The next id of each row, after states (B, C), and its log-probability if the request wants it."""
+    def _sample(self, rows: list[Row], states: Tensor) -> list[Token]:
+        """The next token of each row, after states (B, C)."""
         logits = self.model.logits(states)  # (B, V)
         self.allowed = self.allowed.to(logits.device)
-        generators = [row.generator for row in rows]
-        ids = pick(logits + self.allowed, [row.request.sampling for row in rows], generators)
-        logprobs: list[float | None] = [None] * len(rows)
-        if any(row.request.logprobs for row in rows):
-            found = logits.gather(-1, ids[:, None]).squeeze(-1) - logits.logsumexp(dim=-1)
-            logprobs = [p if row.request.logprobs else None for row, p in zip(rows, found.tolist(), strict=True)]
-        yield from zip(rows, ids.tolist(), logprobs, strict=True)
+        steered = logits + self.allowed
+        for place, row in enumerate(rows):
+            if row.is_steered:  # the others cost nothing here
+                steer(steered[place], row)
+        ids = pick(steered, [row.request.sampling for row in rows], [row.generator for row in rows])
+        tokens = [Token(row.handle, id) for row, id in zip(rows, ids.tolist(), strict=True)]
+        if any(row.request.logprobs or row.request.top_logprobs for row in rows):
+            return self._with_logprobs(tokens, rows, logits, ids)
+        return tokens
 
-    def _write(self, row: Row, id: int, logprob: float | None) -> list[Token]:
-        """A row's new id: add it to the window, or end the row, or ask how it goes on."""
-        request, token = row.request, Token(row.handle, id, logprob=logprob)
+    def _with_logprobs(self, tokens: list[Token], rows: list[Row], logits: Tensor, ids: Tensor) -> list[Token]:
+        """The tokens, with what the model thought of them: logits (B, V), ids (B,)."""
+        requests = [row.request for row in rows]
+        totals = logits.logsumexp(dim=-1, keepdim=True)
+        logprobs = (logits.gather(-1, ids[:, None]) - totals).squeeze(-1).tolist()
+        num_top = min(max(request.top_logprobs for request in requests), self.num_ids)
+        found, likeliest = logits[:, : self.num_ids].topk(num_top)
+        tops = zip(likeliest.tolist(), (found - totals).tolist(), strict=True)
+        return [
+            token._replace(
+                logprob=logprob if request.logprobs else None,
+                top=tuple(zip(top_ids, top_logprobs, strict=True))[: request.top_logprobs],
+            )
+            for token, request, logprob, (top_ids, top_logprobs) in zip(tokens, requests, logprobs, tops, strict=True)
+        ]
+
+    def _write(self, row: Row, token: Token) -> list[Token]:
+        """A row's new token: add it to the window, or end the row, or ask how it goes on."""
+        request, id = row.request, token.id
         row.new_ids.append(id)
         row.num_sampled += 1
+        if request.constraint is not None:
+            request.constraint.advance(id)
         full = row.num_sampled == request.sampling.max_tokens
         if id in request.stop_ids:
             row.stop = token
@@ -282,18 +314,14 @@ class Engine:
         return [*tokens[:-1], tokens[-1]._replace(finished=finished)]
 
 
-def prepare_to_generate(model: GPT) -> GPT:
-    """Make a model, in place, faster to generate with and unfit to train: same numbers, other storage.
-
-    Weights are cast to the compute dtype once, not at every token. And one row against a matrix is as fast as memory
-    can be read: on a CPU in float32 the widening matrices are stored column by column, which MKL reads faster (a
-    token of a 6 × 384 llama: 6.4 against 8.9 ms on one AVX2 core; no difference at 16 rows).
-    """
-    for module in model.modules():
-        if isinstance(module, Linear):
-            weight = module.weight.detach().to(model.compute_dtype)
-            widens = weight.size(0) > weight.size(1)
-            if widens and weight.device.type == "cpu" and weight.dtype == torch.float32:
-                weight = weight.t().contiguous().t()
-            module.weight = nn.Parameter(weight, requires_grad=False)
-    return model
+def steer(logits: Tensor, row: Row) -> None:
+    """Change one row's logits (V,), in place, as its request asks: penalties, bias, constraint."""
+    request = row.request
+    if request.sampling.penalizes:
+        penalize(logits, request.sampling, row.ids, row.new_ids)
+    if request.logit_bias:
+        ids = torch.tensor(list(request.logit_bias), device=logits.device)
+        logits[ids] += torch.tensor(list(request.logit_bias.values()), device=logits.device)
+    if request.constraint is not None:
+        allowed = torch.from_numpy(request.constraint.allowed()).to(logits.device)
+        logits[: len(allowed)].masked_fill_(~allowed, -torch.inf)

@@ -1,10 +1,10 @@
 """What the engine is asked, what it answers, and what it remembers of a row in between."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,18 @@ from primer.engine.sampling import SamplingConfig, row_generator
 Fed = Sequence[int] | None  # ids to read before going on; None: the row is at its end
 OnStop = Callable[[Sequence[int]], "Fed | Future[Fed]"]
 Finished = Literal["stop", "length"]
+
+
+class Constraint(Protocol):
+    """A grammar that one row has to keep to. It remembers what was written, so that each request needs its own."""
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Which ids may come next, (V,): at least one."""
+        ...
+
+    def advance(self, id: int) -> None:
+        """This id was written."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,14 @@ class Request:
     on_full: Literal["slide", "stop"] = "slide"
     """When the context is full: go on from the last half of it, or end the row."""
     logprobs: bool = False
-    """Give each token the log-probability that the model itself has for it: before temperature, filters and bans."""
+    """Give each token the log-probability that the model itself has for it: before penalties, bias, constraint,
+    temperature, filters and bans."""
+    top_logprobs: int = 0
+    """Give with each token the ids that the model itself finds likeliest at its place, so many of them."""
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    """Added to the logits of these ids, after the penalties; -inf: never."""
+    constraint: Constraint | None = None
+    """Asked before each id that is chosen, and told each of them; not those that `on_stop` feeds."""
 
 
 class Token(NamedTuple):
@@ -47,6 +66,8 @@ class Token(NamedTuple):
     """Fed by `on_stop`, not chosen by the model."""
     logprob: float | None = None
     """In nats, where the request asks for it."""
+    top: tuple[tuple[int, float], ...] = ()
+    """(id, log-probability) of the likeliest, the first first, where the request asks for them."""
 
 
 class Score(NamedTuple):
@@ -76,6 +97,12 @@ class Row:
     waits_for: "Future[Fed] | None" = None
     found: list[tuple[float, bool]] = field(default_factory=list)
     """(log-probability, likeliest) of the targets so far."""
+
+    @cached_property
+    def is_steered(self) -> bool:
+        """Whether its logits are changed before one is picked."""
+        request = self.request
+        return request.sampling.penalizes or bool(request.logit_bias) or request.constraint is not None
 
     @cached_property
     def generator(self) -> np.random.Generator | None:

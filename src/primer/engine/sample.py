@@ -8,9 +8,10 @@ from time import perf_counter
 from primer.core.errors import Interrupted, TokenizerError, UserError
 from primer.core.rundir import RunDir, find_run
 from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
-from primer.engine.engine import Engine, prepare_to_generate
+from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.model.gpt import GPT
+from primer.model.prepared import Weights, prepare_to_generate
 from primer.model.weights import find_weights, load_model
 from primer.text.tokenizer import StreamDecoder, Tokenizer
 
@@ -29,6 +30,9 @@ class SampleConfig:
     """Step of the checkpoint; None: the best on the validation text, or the newest if none was evaluated."""
     new_document: bool = False
     """Put the document token before the prompt: the prompt is how a document begins, not a piece from its midst."""
+    weights: Weights = "auto"
+    """What the weights are stored as: auto is the dtype of the computation; int8 is a quarter of float32's bytes to
+    read, which pays on a CPU from about 100 million parameters."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
@@ -41,15 +45,15 @@ def main(config: SampleConfig) -> None:
     if config.num_samples < 1:
         raise UserError(f"--num-samples is {config.num_samples}, and must be 1 or more.")
     run = find_run(config.run)
-    weights = find_weights(run.path, config.step)
+    checkpoint = find_weights(run.path, config.step)
     tokenizer = load_tokenizer(run)
     prompt = read_prompt(config.prompt)
     ids = tokenizer.encode(prompt) if prompt else []
     if config.new_document or not ids:
         ids = [tokenizer.document_id, *ids]
     with start_runtime(config.runtime) as runtime:
-        engine = build_engine(weights, tokenizer, runtime)
-        note(f"{weights} · {runtime.describe()}")
+        engine = build_engine(checkpoint, tokenizer, runtime, config.weights)
+        note(f"{checkpoint} · {runtime.describe()}")
         if len(ids) > engine.context:
             note(f"the prompt has {len(ids):,} tokens and the model sees {engine.context:,}: it reads the last ones.")
         try:
@@ -70,25 +74,26 @@ def load_tokenizer(run: RunDir) -> Tokenizer:
     return tokenizer
 
 
-def load_to_generate(weights: Path, tokenizer: Tokenizer, runtime: Runtime) -> GPT:
-    """A model that is only to generate.
+def load_to_generate(folder: Path, tokenizer: Tokenizer, runtime: Runtime, weights: Weights = "auto") -> GPT:
+    """The model of a checkpoint's folder, that is only to generate; `weights` as in `prepare_to_generate`.
 
-    Raises CheckpointError for damaged weights, TokenizerError for a tokenizer larger than the model's vocabulary.
+    Raises CheckpointError for damaged weights, TokenizerError for a tokenizer larger than the model's vocabulary,
+    ConfigError for weights that this machine cannot store.
     """
-    model = load_model(weights, runtime.device)
+    model = load_model(folder, runtime.device)
     if tokenizer.vocab_size > model.config.vocab_size:
         raise TokenizerError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens and the model in {weights} only "
+            f"the tokenizer has {tokenizer.vocab_size} tokens and the model in {folder} only "
             f"{model.config.vocab_size}: it is not the one it was trained with. Restore the run's tokenizer.json."
         )
     model.compute_dtype = runtime.dtype
-    return prepare_to_generate(model)
+    return prepare_to_generate(model, weights)
 
 
-def build_engine(weights: Path, tokenizer: Tokenizer, runtime: Runtime) -> Engine:
+def build_engine(folder: Path, tokenizer: Tokenizer, runtime: Runtime, weights: Weights) -> Engine:
     """An engine that writes nothing special but the end of the document. Raises like `load_to_generate`."""
     banned = set(tokenizer.special_ids.values()) - {tokenizer.document_id}
-    return Engine(load_to_generate(weights, tokenizer, runtime), tokenizer.vocab_size, banned)
+    return Engine(load_to_generate(folder, tokenizer, runtime, weights), tokenizer.vocab_size, banned)
 
 
 def show_samples(engine: Engine, tokenizer: Tokenizer, ids: list[int], prompt: str, config: SampleConfig) -> None:

@@ -1,4 +1,4 @@
-"""Logits to the next id: temperature, top-k, top-p, min-p, and a generator for each row.
+"""Logits to the next id: penalties, temperature, top-k, top-p, min-p, and a generator for each row.
 
 Legend of shapes: B rows, V ids in the vocabulary, N candidates (V, or the first top_k of them).
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from primer.core.errors import ConfigError
@@ -17,7 +18,7 @@ from primer.core.runtime import keyed_rng
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How the next token is chosen. The filters apply in the order in which they stand here."""
+    """How the next token is chosen: penalties first, then temperature, then the filters in the order of this list."""
 
     temperature: float = 0.8
     """Divides the logits: below 1 safer, above 1 wilder, 0 always the likeliest token."""
@@ -27,6 +28,13 @@ class SamplingConfig:
     """Choose among the fewest tokens that together have this probability (arXiv 1904.09751); 1: among all."""
     min_p: float = 0.0
     """Choose among tokens at least this share as likely as the likeliest (arXiv 2407.01082); 0: among all."""
+    repetition_penalty: float = 1.0
+    """Make tokens of the prompt and of the answer so far less likely: positive logits are divided by this, negative
+    ones multiplied (CTRL, arXiv 1909.05858); 1: off."""
+    presence_penalty: float = 0.0
+    """Taken from the logit of every token that the answer has already (as OpenAI has it, like the next); 0: off."""
+    frequency_penalty: float = 0.0
+    """Taken from the logit of a token once for each time that the answer has it; 0: off."""
     seed: int = 1337
     """The same seed gives the same text, however many samples run beside it."""
     max_tokens: int = 500
@@ -38,6 +46,9 @@ class SamplingConfig:
             "top_k": (self.top_k >= 0, "0 (all tokens) or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "min_p": (0 <= self.min_p <= 1, "between 0 and 1"),
+            "repetition_penalty": (0 < self.repetition_penalty < math.inf, "above 0"),
+            "presence_penalty": (math.isfinite(self.presence_penalty), "a number"),
+            "frequency_penalty": (math.isfinite(self.frequency_penalty), "a number"),
             "seed": (self.seed >= 0, "0 or more"),
             "max_tokens": (self.max_tokens >= 1, "1 or more"),
         }
@@ -46,10 +57,26 @@ class SamplingConfig:
                 option = name.replace("_", "-")
                 raise ConfigError(f"--{option} is {getattr(self, name)}, and must be {wanted}.")
 
+    @property
+    def penalizes(self) -> bool:
+        """Whether what was written before matters."""
+        return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
+
 
 def row_generator(seed: int, row: int) -> np.random.Generator:
     """The generator of a row, which depends on nothing but the seed and the row's number."""
     return keyed_rng(seed, row, "sampling")
+
+
+def penalize(logits: Tensor, config: SamplingConfig, prompt: NDArray[np.int64], new_ids: Sequence[int]) -> None:
+    """Change one row's logits (V,), in place, by what stands in its prompt and in its answer so far."""
+    written, counts = np.unique(np.array(new_ids, np.int64), return_counts=True)
+    if config.repetition_penalty != 1:
+        seen = torch.from_numpy(np.union1d(prompt, written)).to(logits.device)
+        found, penalty = logits[seen], config.repetition_penalty
+        logits[seen] = torch.where(found > 0, found / penalty, found * penalty)
+    penalties = config.presence_penalty + config.frequency_penalty * torch.from_numpy(counts)
+    logits[torch.from_numpy(written).to(logits.device)] -= penalties.to(logits)
 
 
 def pick(logits: Tensor, configs: Sequence[SamplingConfig], generators: Sequence[np.random.Generator | None]) -> Tensor:

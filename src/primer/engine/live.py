@@ -1,0 +1,153 @@
+"""An engine in a thread of its own, for callers that live in an event loop."""
+
+import asyncio
+import threading
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from primer.core.errors import PrimerError
+from primer.engine.engine import Engine
+from primer.engine.request import Request, Token
+from primer.model.dropout import without_dropout
+
+DRAIN_EVERY = 0.02  # seconds between two looks at whether anything still runs
+
+
+class EngineClosed(PrimerError):
+    """The engine was stopped while the request was under way."""
+
+
+@dataclass(eq=False)
+class Stream:
+    """One request, and the way back to who asked for it."""
+
+    request: Request
+    loop: asyncio.AbstractEventLoop
+    items: "asyncio.Queue[Token | Exception]" = field(default_factory=asyncio.Queue)
+    handle: int = -1
+
+
+class LiveEngine:
+    """Requests of many coroutines, continued side by side.
+
+    The thread alone touches the engine. What arrives and leaves is noted under a lock, and taken over before each
+    step; the tokens of a step go back together, with one call into the event loop: a call each wakes the loop once a
+    token, which at 32 requests costs it more time than the tokens themselves.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.changed = threading.Condition()
+        self.arrived: list[Stream] = []
+        self.left: list[Stream] = []
+        self.is_closed = False
+        self.streams: dict[int, Stream] = {}  # by the engine's handle; the thread's own
+        self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.thread.start()
+
+    @property
+    def num_waiting(self) -> int:
+        """Requests that have no slot yet."""
+        with self.changed:
+            return len(self.arrived) + self.engine.num_waiting
+
+    @property
+    def num_running(self) -> int:
+        """Requests that have one."""
+        return self.engine.num_running
+
+    async def stream(self, request: Request) -> AsyncGenerator[Token, None]:
+        """The tokens of a request as they come; closing the iterator cancels it before the next step.
+
+        Raises ValueError like `Engine.add`, EngineClosed if the engine is closed before the last token, and whatever a
+        step raised.
+        """
+        stream = Stream(request, asyncio.get_running_loop())
+        with self.changed:
+            if self.is_closed:
+                raise EngineClosed("the engine is closed.")
+            self.arrived.append(stream)
+            self.changed.notify()
+        try:
+            finished = False
+            while not finished:
+                item = await stream.items.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+                finished = item.finished is not None
+        finally:
+            with self.changed:
+                self.left.append(stream)
+                self.changed.notify()
+
+    async def drain(self) -> None:
+        """Wait until nothing runs or waits."""
+        while self.num_waiting or self.num_running:
+            await asyncio.sleep(DRAIN_EVERY)
+
+    def close(self) -> None:
+        """Stop the thread, after the step that it is in; requests under way get EngineClosed."""
+        with self.changed:
+            self.is_closed = True
+            self.changed.notify()
+        self.thread.join()
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        with without_dropout(self.engine.model):
+            while self._take_over():
+                try:
+                    tokens = self.engine.step()
+                except Exception as error:  # whatever it was, those who come later are to be answered
+                    self._end_all(error)
+                else:
+                    self._give_out(tokens)
+        self._end_all(EngineClosed("the server has stopped the model."))
+
+    def _take_over(self) -> bool:
+        """Let requests join and leave; wait while there are none. False when it is time to stop."""
+        with self.changed:
+            while not (self.arrived or self.left or self.is_closed or self.engine.busy):
+                self.changed.wait()
+            for stream in self.arrived:
+                try:
+                    stream.handle = self.engine.add(stream.request)
+                    self.streams[stream.handle] = stream
+                except ValueError as error:
+                    send([(stream, error)])
+            for stream in self.left:
+                if self.streams.pop(stream.handle, None):
+                    self.engine.cancel(stream.handle)
+            self.arrived, self.left = [], []
+            return not self.is_closed
+
+    def _give_out(self, tokens: list[Token]) -> None:
+        send([(self.streams[token.row], token) for token in tokens])
+        for token in tokens:
+            if token.finished:
+                del self.streams[token.row]
+
+    def _end_all(self, error: Exception) -> None:
+        self.engine.clear()
+        send([(stream, error) for stream in self.streams.values()])
+        self.streams = {}
+
+
+def send(items: Iterable[tuple[Stream, Token | Exception]]) -> None:
+    """Give streams what is theirs, with one call into each event loop (a server has one, tests have several)."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Stream, Token | Exception]]] = defaultdict(list)
+    for stream, item in items:
+        by_loop[stream.loop].append((stream, item))
+    for loop, given in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody listens any more
+            loop.call_soon_threadsafe(put, given)
+
+
+def put(items: Iterable[tuple[Stream, Token | Exception]]) -> None:
+    """In the loop: queue each item for its stream."""
+    for stream, item in items:
+        stream.items.put_nowait(item)

@@ -1,0 +1,1 @@
+"""A trained model for others to use: the server, the page, the filters."""

@@ -1,0 +1,1 @@
+"""The pages of the browser: each file has a function `page`, which draws it."""

@@ -1,0 +1,98 @@
+"""The filters as the server uses them: what goes in, what comes out, and a record of what they found."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from primer.serve.metrics import Metrics
+from primer.serve.safety import Direction, Finding, Safety, Shown, Verdict
+
+NUM_RECENT = 100
+
+
+class Record:
+    """What the filters have found: how often, and the last of it."""
+
+    def __init__(self, safety: Safety, metrics: Metrics, keeps_text: bool = False) -> None:
+        """`keeps_text`: of what came in, remember the text, too."""
+        self.safety, self.metrics, self.keeps_text = safety, metrics, keeps_text
+        self.totals: dict[str, Counter[str]] = {}
+        self.recent: deque[dict[str, Any]] = deque(maxlen=NUM_RECENT)
+
+    def note(self, finding: Finding, model: str, text: str) -> None:
+        """Count a finding."""
+        self.metrics.verdict(finding.category, finding.action, finding.direction)
+        self.totals.setdefault(finding.category, Counter())[finding.action] += 1
+        entry = {"time": time.time(), "model": model, "direction": finding.direction, "category": finding.category}
+        entry |= {"action": finding.action, "layer": finding.layer, "rule": finding.rule}
+        self.recent.append(entry | ({"text": text} if self.keeps_text and text else {}))
+
+    def report(self) -> dict[str, Any]:
+        """The policy, and what was found since the server began, the last first."""
+        policy = self.safety.policy
+        categories = {name: asdict(rule) for name, rule in policy.categories.items()}
+        found = {"totals": self.totals, "recent": list(reversed(self.recent))}
+        return {"policy": categories, "threshold": policy.threshold, **found}
+
+
+@dataclass(frozen=True)
+class Screened:
+    """Texts that came in, after the filters."""
+
+    texts: list[str]
+    """Redacted where the policy asks for it."""
+    findings: tuple[Finding, ...]
+    """In those that are new."""
+    refusal: str | None
+    """What to say instead of asking a model."""
+
+
+class Screen:
+    """The filters around one question, or one answer."""
+
+    def __init__(self, record: Record, model: str) -> None:
+        self.record, self.model = record, model
+        self.window = record.safety.window()
+
+    def push(self, piece: str) -> Shown:
+        """Take a piece of an answer, and give what may be shown of all so far."""
+        return self._noted(self.window.push(piece))
+
+    def finish(self) -> Shown:
+        """The answer is complete: what was held back."""
+        return self._noted(self.window.finish())
+
+    def check(self, text: str, direction: Direction) -> Verdict:
+        """Check a whole text."""
+        verdict = self.record.safety.check(text, direction)
+        for finding in verdict.findings:
+            self.record.note(finding, self.model, text if direction == "input" else "")
+        return verdict
+
+    def _noted(self, shown: Shown) -> Shown:
+        for finding in shown.findings:
+            self.record.note(finding, self.model, "")
+        return shown
+
+    async def screen(self, texts: Sequence[str], is_new: Sequence[bool]) -> Screened:
+        """Check what came in, in a thread: classifiers take their time.
+
+        A client sends the whole conversation each time. Old turns are redacted like new ones, but blocked they were
+        when they were new: once more would end the conversation for good.
+        """
+        return await asyncio.to_thread(self._screen, texts, is_new)
+
+    def _screen(self, texts: Sequence[str], is_new: Sequence[bool]) -> Screened:
+        checked: list[str] = []
+        findings: list[Finding] = []
+        refusal = None
+        for text, new in zip(texts, is_new, strict=True):
+            verdict = self.check(text, "input") if new else self.record.safety.check(text, "input")
+            checked.append(verdict.text)
+            findings += verdict.findings if new else ()
+            if new and verdict.action == "block":
+                refusal = refusal or verdict.message
+        return Screened(checked, tuple(findings), refusal)

@@ -1,17 +1,24 @@
 """The parts of the benchmarks, at toy shapes: that they measure what they say. What they measure is not tested."""
 
+import asyncio
 import importlib
 import json
 import math
 import sys
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from served import LiveServer, serving
+from tiny import CPU
 from torch import nn
+
+from primer.cli import parse
+from primer.serve.command import ServeConfig
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -344,3 +351,85 @@ def test_gpu_timings_and_their_ratios(benchmark: Any, uncompiled: None, checkout
     speeds = gpu.time_groups({"gpt2-124m": (gpu.TOY_SHAPE, {"nanoGPT": build})}, rounds=1, steps=2)
     ours = gpu.Speed("gpt2-124m", "Primer gpt2", 2 * speeds[0].tokens_per_second, 1e9)
     assert gpu.report_timings([ours, *speeds], "cpu") == {"nanoGPT": pytest.approx(2.0)}
+
+
+@pytest.fixture
+def load(benchmark: Any, tmp_path: Path) -> Any:
+    """The server's benchmark, its toy, and a run of that."""
+    server = benchmark("server")
+    size = server.Shape(num_layers=1, width=32, vocab_size=512, context=128)
+    return server, size, server.make_run(tmp_path / "toy", size)
+
+
+def port_of(live: LiveServer) -> int:
+    """Its port; who comes before it is ready waits."""
+    live.listener.listen()
+    port: int = live.listener.getsockname()[1]
+    return port
+
+
+def test_server_and_engine_are_asked_the_same(load: Any) -> None:
+    server, size, run = load
+    dialogue = server.open_dialogue(run, CPU, 2)
+    engine, count = dialogue.engine, 6
+    answers = list(islice(server.opened(dialogue, size), count))
+    for number, answer in enumerate(answers):
+        asked = json.loads(server.http_request(size, number).split(b"\r\n\r\n")[1])
+        assert asked["messages"] == [{"role": "user", "content": size.question(number)[0]}]
+        sampling = answer.request.sampling
+        assert (asked["seed"], asked["max_tokens"]) == (sampling.seed, sampling.max_tokens)
+        assert asked["temperature"] == sampling.temperature
+    written = sum(1 for _ in engine.run([answer.request for answer in answers]))
+    with serving(run, num_slots=2) as live:
+        seen = asyncio.run(
+            ask_all(server, port_of(live), [server.http_request(size, number) for number in range(count)])
+        )
+    assert sum(seen) == written
+
+
+async def ask_all(server: ModuleType, port: int, requests: list[bytes]) -> list[int]:
+    """The lengths of the answers."""
+    streams = []
+    for request in requests:
+        create = partial(server.Stream, request)
+        _, stream = await asyncio.get_running_loop().create_connection(create, server.LOOPBACK, port)
+        await stream.ended
+        assert stream.first > stream.asked
+        streams.append(stream)
+    return [stream.num_tokens for stream in streams]
+
+
+def test_the_engine_alone_is_never_idle(load: Any) -> None:
+    server, size, run = load
+    dialogue = server.open_dialogue(run, CPU, 3)
+    assert server.engine_alone(dialogue, size, 3, 0.3) > 0
+    assert not dialogue.engine.busy
+    assert [server.num_arrived(seconds, 3) for seconds in (0, 0.15, 9)] == [1, 2, 3]
+
+
+def test_clients_stream_until_the_time_is_up(load: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    server, size, run = load
+    with serving(run, num_slots=3) as live:
+        seen = asyncio.run(server.stream_from(port_of(live), size, 3, 0.4))
+    assert len(seen.waits) >= 3
+    assert seen.num_errors == 0
+    assert seen.num_tokens > 16 * len(seen.waits) / 2
+    assert seen.seconds >= 0.4
+    assert server.report(seen, [seen.rate * 2, seen.rate * 2], {"clients": 3}) is False
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (line["benchmark"], line["ratio"], line["errors"], line["clients"]) == ("server", 0.5, 0, 3)
+
+
+def test_a_server_that_refuses_is_an_error(load: Any) -> None:
+    server, size, run = load
+    with serving(run, keys=["a-key-for-the-tests"]) as live:
+        seen = asyncio.run(server.stream_from(port_of(live), size, 1, 0.05))
+    assert (seen.num_tokens, seen.waits) == (0, [])
+    assert seen.num_errors > 0
+    assert seen.longest_wait == math.inf
+
+
+def test_the_servers_options_are_those_of_primer_serve(benchmark: Any) -> None:
+    command = benchmark("server").serve_command(Path("runs/x"), 1, 32, ["--no-safety"])
+    config = parse(ServeConfig, "primer serve", command[command.index("serve") + 1 :], None)
+    assert (config.slots, config.limits.requests_per_minute, config.safety) == (32, 0, False)

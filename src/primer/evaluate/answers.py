@@ -17,7 +17,7 @@ from primer.text.chat import ConversationError, Message
 
 BATCH = 512  # conversations handed to the engine at once: it runs as many side by side as it has room for
 ROOM = 8  # tokens: the shortest answers have fewer
-TEMPERATURE = 0.8  # of questions that are asked several times, where greedy answers were wanted
+TEMPERATURE = 0.3  # as in `primer chat`, of questions that are asked several times where greedy answers were wanted
 
 NEVER_ENDED, TOO_LONG, CHECK_RAISED = "never ended", "prompt too long", "check raised"
 

@@ -184,8 +184,8 @@ def test_a_call_can_be_demanded(client: OpenAI) -> None:
             (call,) = answer.message.tool_calls
             assert call.function.name == WEATHER["function"]["name"]
             assert set(json.loads(call.function.arguments)) >= set(WEATHER["function"]["parameters"]["required"])
+    other = {"type": "function", "function": {"name": "other"}}
     with pytest.raises(openai.BadRequestError, match="not among tools"):
-        other = {"type": "function", "function": {"name": "other"}}
         chat(client, HI, tools=[WEATHER], tool_choice=other)
 
 

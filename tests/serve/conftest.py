@@ -1,5 +1,6 @@
 """Small models, and a server that serves them."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,13 @@ from learned import learned_run
 from openai import OpenAI
 from served import LiveServer, serving
 from tiny import chat_base
+
+
+@pytest.fixture(autouse=True)
+def same_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit's AppTest puts its script in the place of `__main__` and leaves it there, and then every process that
+    multiprocessing starts in a later test begins with that script."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="session")

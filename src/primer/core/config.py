@@ -1,4 +1,4 @@
-"""Frozen dataclasses to JSON and back."""
+"""Frozen dataclasses: their rules, and to JSON and back."""
 
 import dataclasses
 import types
@@ -8,6 +8,13 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from primer.core.errors import ConfigError, suggest
 
 Config = TypeVar("Config")
+
+
+def check_options(config: object, **rules: tuple[bool, str]) -> None:
+    """Raise ConfigError for the first option that is not what it must be; of each whether it is, and what that is."""
+    for name, (holds, wanted) in rules.items():
+        if not holds:
+            raise ConfigError(f"--{name.replace('_', '-')} is {getattr(config, name)}, and must be {wanted}.")
 
 
 def to_json(config: Any) -> Any:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from primer.core.errors import ConfigError
+from primer.core.config import check_options
 from primer.core.runtime import keyed_rng
 
 
@@ -41,21 +41,18 @@ class SamplingConfig:
     """Tokens to write at most."""
 
     def __post_init__(self) -> None:
-        rules = {
-            "temperature": (0 <= self.temperature < math.inf, "0 or more"),
-            "top_k": (self.top_k >= 0, "0 (all tokens) or more"),
-            "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
-            "min_p": (0 <= self.min_p <= 1, "between 0 and 1"),
-            "repetition_penalty": (0 < self.repetition_penalty < math.inf, "above 0"),
-            "presence_penalty": (math.isfinite(self.presence_penalty), "a number"),
-            "frequency_penalty": (math.isfinite(self.frequency_penalty), "a number"),
-            "seed": (self.seed >= 0, "0 or more"),
-            "max_tokens": (self.max_tokens >= 1, "1 or more"),
-        }
-        for name, (holds, wanted) in rules.items():
-            if not holds:
-                option = name.replace("_", "-")
-                raise ConfigError(f"--{option} is {getattr(self, name)}, and must be {wanted}.")
+        check_options(
+            self,
+            temperature=(0 <= self.temperature < math.inf, "0 or more"),
+            top_k=(self.top_k >= 0, "0 (all tokens) or more"),
+            top_p=(0 < self.top_p <= 1, "above 0 and at most 1"),
+            min_p=(0 <= self.min_p <= 1, "between 0 and 1"),
+            repetition_penalty=(0 < self.repetition_penalty < math.inf, "above 0"),
+            presence_penalty=(math.isfinite(self.presence_penalty), "a number"),
+            frequency_penalty=(math.isfinite(self.frequency_penalty), "a number"),
+            seed=(self.seed >= 0, "0 or more"),
+            max_tokens=(self.max_tokens >= 1, "1 or more"),
+        )
 
     @property
     def penalizes(self) -> bool:

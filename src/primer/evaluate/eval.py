@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from primer.core.config import check_options
 from primer.core.errors import ConfigError
 from primer.core.files import read_json, sha256, write_json, write_text
 from primer.core.rundir import RunDir, find_run
@@ -70,9 +71,13 @@ class EvalConfig:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def __post_init__(self) -> None:
-        for name, least in (("limit", 0), ("samples", 1), ("max_calls", 0), ("batch", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"--{name.replace('_', '-')} is {getattr(self, name)}, and must be {least} or more.")
+        check_options(
+            self,
+            limit=(self.limit >= 0, "0 (all) or more"),
+            samples=(self.samples >= 1, "1 or more"),
+            max_calls=(self.max_calls >= 0, "0 or more"),
+            batch=(self.batch >= 1, "1 or more"),
+        )
         if self.samples > 1 and self.sampling.temperature == 0:
             raise ConfigError(
                 f"{self.samples} samples at temperature 0 are all the same. Give --temperature 0.8 or so."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from primer.core.config import check_options
 from primer.core.errors import ConfigError, UserError
 from primer.core.rundir import newest_run
 from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
@@ -65,15 +66,13 @@ class ServeConfig:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def __post_init__(self) -> None:
-        rules = {
-            "port": (0 <= self.port < 2**16, "between 0 and 65535"),
-            "slots": (self.slots >= 1, "1 or more"),
-            "reload_seconds": (self.reload_seconds >= 0, "0 (never) or more"),
-            "grace_seconds": (self.grace_seconds >= 0, "0 or more"),
-        }
-        for name, (holds, wanted) in rules.items():
-            if not holds:
-                raise ConfigError(f"--{name.replace('_', '-')} is {getattr(self, name)}, and must be {wanted}.")
+        check_options(
+            self,
+            port=(0 <= self.port < 2**16, "between 0 and 65535"),
+            slots=(self.slots >= 1, "1 or more"),
+            reload_seconds=(self.reload_seconds >= 0, "0 (never) or more"),
+            grace_seconds=(self.grace_seconds >= 0, "0 or more"),
+        )
 
 
 def main(config: ServeConfig) -> None:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from primer.core.errors import ConfigError
+from primer.core.config import check_options
 from primer.serve.errors import ApiError
 
 if TYPE_CHECKING:
@@ -56,16 +56,14 @@ class Limits:
     """For one answer."""
 
     def __post_init__(self) -> None:
-        rules = {
-            "max_waiting": (self.max_waiting >= 0, "0 or more"),
-            "requests_per_minute": (self.requests_per_minute >= 0, "0 (no limit) or more"),
-            "max_body_mb": (self.max_body_mb > 0, "above 0"),
-            "max_tokens": (self.max_tokens >= 1, "1 or more"),
-            "timeout_seconds": (self.timeout_seconds > 0, "above 0"),
-        }
-        for name, (holds, wanted) in rules.items():
-            if not holds:
-                raise ConfigError(f"--{name.replace('_', '-')} is {getattr(self, name)}, and must be {wanted}.")
+        check_options(
+            self,
+            max_waiting=(self.max_waiting >= 0, "0 or more"),
+            requests_per_minute=(self.requests_per_minute >= 0, "0 (no limit) or more"),
+            max_body_mb=(self.max_body_mb > 0, "above 0"),
+            max_tokens=(self.max_tokens >= 1, "1 or more"),
+            timeout_seconds=(self.timeout_seconds > 0, "above 0"),
+        )
 
 
 class Bucket:

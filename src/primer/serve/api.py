@@ -35,7 +35,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorBody, "description": "The request's fault."},
     "5XX": {"model": ErrorBody, "description": "The server's fault."},
 }
-STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+STREAM: dict[str, Any] = {"content": {"text/event-stream": {}}}  # one event or another: `data: ` and a chunk
 
 
 def create_app(models: Models, gate: Gate, metrics: Metrics, safety: Safety | None, config: ServeConfig) -> FastAPI:

@@ -149,6 +149,7 @@ class Thread:
     def show(self) -> None:
         """Draw them."""
         draft = self.desk.at(self.id)  # before the messages: in between it may end, and become one of them
+        is_under_way = draft is not None and not draft.is_over  # nor is that asked twice
         messages = self.store.get(self.id).messages
         for message in messages:
             with st.chat_message(message.role, avatar=AVATARS.get(message.role)):
@@ -156,7 +157,7 @@ class Thread:
                     self.show_question(message)
                 else:
                     self.show_reply(message, is_last=message is messages[-1])
-        if draft and not draft.is_over:
+        if draft and is_under_way:
             with st.chat_message("assistant", avatar=AVATARS["assistant"]):
                 watch(draft)
         elif draft and draft.unsaved:

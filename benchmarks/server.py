@@ -51,7 +51,9 @@ from primer.train.checkpoint import Progress, save_checkpoint
 AIM, AIM_WAIT = 0.85, 3.0
 ARRIVALS = 10  # clients a second
 TEMPERATURE, TOOLS = 0.8, "calculator"
-SYLLABLES = ["".join(pair) for pair in itertools.product("bdfghjklmnprstvw", "aeiou")]
+SYLLABLES = [
+    "".join(pair) for pair in itertools.product("bdfghjlmnprstvwz", "aeiou")
+]  # no k: chance spells a slur, and the filters refuse it
 WORDS = ["".join(pair) for pair in itertools.product(SYLLABLES, SYLLABLES)]  # 6,400: more than the tokens to learn
 NUM_TOKENS = re.compile(rb'"completion_tokens":(\d+)')
 

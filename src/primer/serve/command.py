@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,10 @@ from primer.serve.keys import read_keys
 
 if TYPE_CHECKING:
     from primer.serve.models import Models
+
+# For which a busy event loop may keep the engine waiting: every operation of PyTorch gives Python's lock away and wants
+# it back. 32 streams on two cores: 331 tokens/s with Python's 5 ms, 476 with this, 393 with a tenth of it.
+SWITCH_SECONDS = 0.0005
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +130,7 @@ async def serve(
     from primer.serve.safety import load_safety
     from primer.serve.server import GracefulServer
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     models, metrics = Models(runs, config.tools, runtime, config.slots, config.weights), Metrics()
     safety = load_safety(config.policy, config.classifiers) if config.safety else None
     metrics.watch(lambda: models.loaded)

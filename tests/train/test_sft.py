@@ -17,16 +17,17 @@ from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime
 from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.sampling import SamplingConfig
-from primer.model.gpt import IGNORE
+from primer.model.cache import Documents
+from primer.model.gpt import GPT, IGNORE
 from primer.model.weights import find_weights, load_model
 from primer.tasks.curriculum.curriculum import Curriculum
-from primer.text.chat import Message, ToolCall, assistant, system, tool, user
+from primer.text.chat import Message, Rendered, ToolCall, assistant, system, tool, user
 from primer.train import sft
 from primer.train.checkpoint import saved_steps
 from primer.train.conversation_rows import ConversationRows
 from primer.train.loop import Gradients, LoopConfig
 from primer.train.mixture import open_mixture
-from primer.train.sft import SFTConfig, SFTStage, masked_batches, take, validation_loss
+from primer.train.sft import SFTConfig, SFTStage, conversation_loss, masked_batches, take, validation_loss
 
 WITH_TOOLS = [
     system("Be brief."),
@@ -72,15 +73,35 @@ def test_the_loss_is_the_mean_over_targets(chat_base: Path) -> None:
     rendered = [begun.chat.render(talk) for talk in talks]
     rows = ConversationRows(rendered, tiny.CHAT_CONTEXT, 0, begun.pad_id)
     assert rows.num_rows < 4  # some share a row
-    stage = SFTStage(rows, rows.num_rows, 1, tiny.CPU)
+    stage = SFTStage(rows, rows.num_rows, 1, tiny.CPU, begun.tokenizer.document_id)
     found = Gradients(stage, begun.model, tiny.CPU, False).compute(stage.batches(0), 1.0)["loss"]
     ids, trained = (torch.from_numpy(part) for part in rows.read(range(rows.num_rows)))
     with torch.no_grad():
-        logits = begun.model.logits(begun.model.hidden(ids[:, :-1]))
+        within = Documents(begun.model.config, ids[:, :-1], begun.tokenizer.document_id)
+        logits = begun.model.logits(begun.model.hidden(ids[:, :-1], within))
     losses = F.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")[trained[:, 1:]]
     assert len(losses) == sum(sum(each.trained) for each in rendered)
     assert found == pytest.approx(float(losses.mean()), abs=1e-5)
-    assert validation_loss(begun.model, rows, 2, tiny.CPU) == pytest.approx(float(losses.mean()), abs=1e-5)
+    found = validation_loss(begun.model, rows, 2, tiny.CPU, begun.tokenizer.document_id)
+    assert found == pytest.approx(float(losses.mean()), abs=1e-5)
+
+
+def test_no_conversation_sees_another(chat_base: Path) -> None:
+    """Packed into one row each has the loss that it has alone (but for n-grams and neighbours at its first tokens)."""
+    begun = tiny.start(chat_base)
+    document_id = begun.tokenizer.document_id
+    torch.manual_seed(0)
+    model = GPT(dataclasses.replace(begun.model.config, ngrams=(), neighbours=0, zero_init=False))
+    answers = ("yes", "no, not at all, never", "so be it")
+    rendered = [begun.chat.render([user("hi"), assistant(answer)]) for answer in answers]
+
+    def loss(*together: Rendered) -> float:
+        rows = ConversationRows(together, tiny.CHAT_CONTEXT, 0, begun.pad_id)
+        (batch,) = masked_batches(rows, range(rows.num_rows), 9)
+        return float(conversation_loss(model, batch, document_id).detach())
+
+    assert ConversationRows(rendered, tiny.CHAT_CONTEXT, 0, begun.pad_id).num_rows < 3
+    assert loss(*rendered) == pytest.approx(sum(map(loss, rendered)), rel=1e-5)
 
 
 def test_validation_with_more_ranks_than_rows(chat_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +109,7 @@ def test_validation_with_more_ranks_than_rows(chat_base: Path, monkeypatch: pyte
     rows = ConversationRows([begun.chat.render([user("hi"), assistant("ho")])], 48, 0, begun.pad_id)
     monkeypatch.setattr(Runtime, "sum", lambda _, tensor: tensor)  # of this rank alone
     second = dataclasses.replace(tiny.CPU, rank=1, world_size=2)
-    assert validation_loss(begun.model, rows, 2, second) == 0.0
+    assert validation_loss(begun.model, rows, 2, second, begun.tokenizer.document_id) == 0.0
 
 
 def test_how_much_is_taken(chat_base: Path, conversations: Path) -> None:
@@ -236,4 +257,5 @@ def test_the_best_is_what_the_next_stage_begins_with(chat_base: Path, conversati
     assert best.name == f"step_{3 * (1 + losses.index(min(losses))):06d}"
     begun = tiny.start(tmp_path / "run")
     rows = sft.pack(take(open_mixture(config.data), "validation", 1, begun, 40_000), begun, 0)
-    assert validation_loss(load_model(best), rows, 4, tiny.CPU) == pytest.approx(min(losses), abs=1e-5)
+    found = validation_loss(load_model(best), rows, 4, tiny.CPU, begun.tokenizer.document_id)
+    assert found == pytest.approx(min(losses), abs=1e-5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -145,3 +146,40 @@ class Span:
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.cache.device, non_blocking=True)
+
+
+class Documents:
+    """Rows of several documents each, as training packs them, none of which sees another: what `Span` is where nothing
+    is cached. The n-grams and neighbours of a document's first tokens still reach into the one before."""
+
+    before = None
+    fresh = aligned = False
+
+    def __init__(self, config: "GPTConfig", ids: Tensor, first_id: int) -> None:
+        """ids (B, T), where `first_id` begins a document."""
+        self.config = config
+        self.positions = torch.arange(ids.size(1), device=ids.device)
+        number = (ids == first_id).cumsum(dim=1)
+        self._same = number[:, None, :, None] == number[:, None, None]  # (B, 1, T, T)
+        self._masks: dict[int, Tensor] = {}
+
+    def extend(self, _: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """k, v as they are."""
+        return k, v
+
+    def preceded(self, _: int, x: Tensor) -> Tensor:
+        """Attention's input x (B, T, C) after zeros: (B, neighbours + T, C)."""
+        return F.pad(x, (0, 0, self.config.neighbours, 0))
+
+    def mask(self, window: int, dtype: torch.dtype) -> Tensor:
+        """As in `Span`: what (B, 1, T, T) to add to attention's logits."""
+        if window not in self._masks:
+            distance = self.positions[:, None] - self.positions
+            seen = self._same & (distance >= 0) & (distance < window)
+            self._masks[window] = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(
+                ~seen, -torch.inf
+            )
+        return self._masks[window]
+
+
+Reach = Span | Documents

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from primer.model.cache import Span
+from primer.model.cache import Reach
 from primer.model.dropout import Dropout
 
 IGNORE = -1  # a target that is not trained on
@@ -181,7 +181,7 @@ class Attention(nn.Module):
             self.value_embed = nn.Embedding(config.vocab_size, config.num_kv_heads * config.head_dim)
             self.value_gate = Linear(min(GATE_CHANNELS, config.width), config.num_kv_heads, bias=False)
 
-    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Span | None) -> Tensor:
+    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Reach | None) -> Tensor:
         config, (B, T, _) = self.config, x.shape
         if self.neighbour_gates is not None:
             x = self.mix(x, self.neighbour_gates.to(x.dtype), span)
@@ -199,7 +199,7 @@ class Attention(nn.Module):
         y: Tensor = self.out(self.attend(q, k, v, span).transpose(1, 2).reshape(B, T, -1))
         return y
 
-    def mix(self, x: Tensor, gates: Tensor, span: Span | None) -> Tensor:
+    def mix(self, x: Tensor, gates: Tensor, span: Reach | None) -> Tensor:
         """x (B, T, C) plus, channel by channel, gates[i] × what stands i + 1 positions before; gates (n, C)."""
         n, T = len(gates), x.size(1)
         wide = F.pad(x, (0, 0, n, 0)) if span is None else span.preceded(self.layer, x)  # (B, n + T, C)
@@ -207,7 +207,7 @@ class Attention(nn.Module):
             x = torch.addcmul(x, wide[:, n - i : n - i + T], gate)
         return x
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, span: Span | None) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, span: Reach | None) -> Tensor:
         """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of each row."""
         (B, H, T, D), K, S, window = q.shape, k.size(1), k.size(2), self.config.window(self.layer)
         attention = partial(F.scaled_dot_product_attention, enable_gqa=K != H)
@@ -265,7 +265,7 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Span | None) -> Tensor:
+    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Reach | None) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, span))
         x = x + self.dropout(self.mlp(self.mlp_norm(x)))
         return x
@@ -314,7 +314,7 @@ class GPT(nn.Module):
                 bound = math.sqrt(3 / parameter.size(-1))  # uniform with standard deviation 1/√fan_in: no outliers
                 parameter.uniform_(-bound, bound)
 
-    def embed_tokens(self, ids: Tensor, span: Span | None) -> Tensor:
+    def embed_tokens(self, ids: Tensor, span: Reach | None) -> Tensor:
         """ids (B, T) to the stream's first state (B, T, C)."""
         x: Tensor = self.embed(ids).to(self.compute_dtype)
         if self.position_embed is not None:
@@ -330,7 +330,7 @@ class GPT(nn.Module):
             x = x + self.ngram_embed(rows).sum(dim=2).to(x.dtype)
         return self.dropout(x)  # type: ignore[no-any-return]
 
-    def hidden(self, ids: Tensor, span: Span | None = None) -> Tensor:
+    def hidden(self, ids: Tensor, span: Reach | None = None) -> Tensor:
         """The stream after the last norm, (B, T, C), for ids (B, T): of whole rows, or of those in a cache's span."""
         T, config = ids.size(1), self.config
         if config.context < T:
@@ -351,14 +351,14 @@ class GPT(nn.Module):
         cap = self.config.softcap
         return cap * torch.tanh(logits / cap) if cap else logits
 
-    def forward(self, ids: Tensor, span: Span | None = None) -> Tensor:
+    def forward(self, ids: Tensor, span: Reach | None = None) -> Tensor:
         """Logits (B, T, V) of the token that follows each position of ids (B, T)."""
         return self.logits(self.hidden(ids, span))
 
-    def token_losses(self, ids: Tensor, targets: Tensor) -> Tensor:
+    def token_losses(self, ids: Tensor, targets: Tensor, span: Reach | None = None) -> Tensor:
         """-log p of each target, (B, T) in nats, 0 where the target is IGNORE. The logits of a large vocabulary (8 rows
         × 1,024 × 50,304 floats: 1.6 GB) are made a piece at a time, and made again in the backward pass."""
-        hidden, flat = self.hidden(ids).flatten(0, 1), targets.flatten()
+        hidden, flat = self.hidden(ids, span).flatten(0, 1), targets.flatten()
         if flat.device.type != "cpu" or torch.compiler.is_compiling():  # these want shapes that stay
             return self.flat_losses(hidden, flat).view_as(targets)
         trained = flat != IGNORE  # of a conversation a third

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from primer.serve.models import Models
 
 # For which a busy event loop may keep the engine waiting: every operation of PyTorch gives Python's lock away and wants
-# it back. 32 streams on two cores: 331 tokens/s with Python's 5 ms, 476 with this, 393 with a tenth of it.
+# it back. 32 streams on two cores, runs of 12 s: 331 tokens/s with Python's 5 ms, 476 with this.
 SWITCH_SECONDS = 0.0005
 
 log = logging.getLogger(__name__)

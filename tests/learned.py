@@ -1,5 +1,6 @@
 """A model that has a few conversations by heart, in the folder of a run: what it is asked has one right answer."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from primer.engine.tools import Tool
 from primer.model.families import family
 from primer.model.gpt import GPT, IGNORE
 from primer.model.optim import OptimConfig, build_optimizer
-from primer.text.chat import ChatFormat, Message, ToolCall, assistant, tool, user
+from primer.text.chat import ChatFormat, Message, Rendered, ToolCall, assistant, tool, user
 from primer.text.tokenizer import Tokenizer, train_tokenizer
+from primer.train.batches import pad_rows
 from primer.train.checkpoint import Progress, save_checkpoint
 
 CONTEXT = 320
@@ -45,27 +47,29 @@ def tokenizer() -> Tokenizer:
 def learned_run(folder: Path) -> Path:
     """The folder of a model that was trained until it knew them: about 100 steps, 5 s."""
     chat = ChatFormat(tokenizer())
-    torch.manual_seed(0)
-    size = family(
-        "primer", vocab_size=384, context=CONTEXT, num_layers=2, num_heads=2, num_kv_heads=2, width=64, head_dim=32,
-        mlp_width=128, ngram_buckets=256,
-    )  # fmt: skip
-    model = GPT(size)
     rendered = [chat.render(messages, [WEATHER] if messages[0] == user("weather?") else ()) for messages in LEARNED]
-    ids = torch.zeros(len(rendered), max(len(each.ids) for each in rendered), dtype=torch.int64)
-    targets = torch.full_like(ids, IGNORE)
-    for row, each in enumerate(rendered):
-        ids[row, : len(each.ids)] = torch.tensor(each.ids)
-        targets[row, : len(each.ids)] = torch.where(torch.tensor(each.trained), torch.tensor(each.ids), IGNORE)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
-    loss = torch.tensor(9.0)
-    while loss > 0.03:
-        loss = model.token_losses(ids[:, :-1], targets[:, 1:]).sum() / (targets[:, 1:] != IGNORE).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    model = by_heart(rendered, CONTEXT)
     run = RunDir(folder)
     tokenizer().save(folder)
     run.write_config({"stage": "sft", "tokenizer_fingerprint": tokenizer().fingerprint})
     save_checkpoint(run, model, build_optimizer(model, OptimConfig()), Progress(), keep=1)
     return folder
+
+
+def by_heart(rendered: Sequence[Rendered], context: int) -> GPT:
+    """A model that was trained until it knew these conversations, in which ids are below 384."""
+    torch.manual_seed(0)
+    size = family(
+        "primer", vocab_size=384, context=context, num_layers=2, num_heads=2, num_kv_heads=2, width=64, head_dim=32,
+        mlp_width=128, ngram_buckets=256,
+    )  # fmt: skip
+    model = GPT(size)
+    inputs, targets = pad_rows([(each.ids, each.trained) for each in rendered], pad_id=0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
+    loss = torch.tensor(9.0)
+    while loss > 0.03:
+        loss = model.token_losses(inputs, targets).sum() / (targets != IGNORE).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model

@@ -23,7 +23,7 @@ from rich.console import Console
 from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError, TrainingError, suggest
 from primer.core.files import atomic_path, read_json, write_json
-from primer.core.rundir import RUNS, RunDir
+from primer.core.rundir import LEDGER, RUNS, RunDir
 from primer.core.runtime import RuntimeConfig, machine, start_runtime
 from primer.evaluate.eval import EvalConfig, evaluate, show
 from primer.evaluate.speedrun_report import write_speedrun_report
@@ -36,7 +36,7 @@ from primer.train.checkpoint import saved_steps
 
 TRAINED = {"base": pretrain, "sft": sft, "dpo": dpo, "rl": rl}
 STAGES = ("text", "base", "sft", "dpo", "rl", "evaluation", "report")
-LEDGER, LESSONS = "speedrun.json", "lessons.jsonl"
+LESSONS = "lessons.jsonl"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from functools import cache
 from threading import Event
 
+import learned
 import pytest
-import torch
+from learned import by_heart, calculate
 
 from primer.engine.dialogue import Answered, AnswerOptions, Called, Dialogue, Finished, Reply, Said, chat_engine, show
 from primer.engine.engine import Engine
@@ -13,8 +14,6 @@ from primer.engine.request import Token
 from primer.engine.sampling import SamplingConfig
 from primer.engine.tools import CALCULATOR, Tool
 from primer.engine.turns import TurnText
-from primer.model.families import family
-from primer.model.gpt import GPT, IGNORE
 from primer.text.chat import ChatFormat, ConversationError, Message, ToolCall, assistant, system, tool, user
 from primer.text.tokenizer import train_tokenizer
 
@@ -22,14 +21,8 @@ GREEDY = SamplingConfig(temperature=0, max_tokens=150)
 CONTEXT = 192
 
 
-def calculate(expression: str) -> ToolCall:
-    return ToolCall("calculator", {"expression": expression})
-
-
 LEARNED: list[list[Message]] = [
-    [user("hi"), assistant("Hello, good day! 你好é")],
-    [user("3+4?"), assistant("", calculate("3+4")), tool("7"), assistant("It is 7.")],
-    [user("two?"), assistant("Both:", calculate("2*2"), calculate("9-1")), tool("4"), tool("8"), assistant("4 and 8.")],
+    *learned.LEARNED[:3],
     [
         user("more"),
         assistant("", calculate("1+1")),
@@ -50,25 +43,7 @@ def chat() -> ChatFormat:
 @cache
 def learned_engine() -> Engine:
     """A model that has the conversations by heart."""
-    torch.manual_seed(0)
-    shape = {
-        "vocab_size": 384, "context": CONTEXT, "num_layers": 2, "num_heads": 2, "num_kv_heads": 2, "width": 64,
-        "head_dim": 32, "mlp_width": 128, "ngram_buckets": 256,
-    }  # fmt: skip
-    model = GPT(family("primer", **shape))
-    rendered = [chat().render(messages) for messages in LEARNED]
-    ids = torch.zeros(len(rendered), max(len(r.ids) for r in rendered), dtype=torch.int64)
-    targets = torch.full_like(ids, IGNORE)
-    for row, r in enumerate(rendered):
-        ids[row, : len(r.ids)] = torch.tensor(r.ids)
-        targets[row, : len(r.ids)] = torch.where(torch.tensor(r.trained), torch.tensor(r.ids), IGNORE)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
-    loss = torch.tensor(9.0)
-    while loss > 0.03:
-        loss = model.token_losses(ids[:, :-1], targets[:, 1:]).sum() / (targets[:, 1:] != IGNORE).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    model = by_heart([chat().render(messages) for messages in LEARNED], CONTEXT)
     return chat_engine(model.eval(), chat(), num_slots=3)
 
 

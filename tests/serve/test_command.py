@@ -21,7 +21,7 @@ import tiny
 
 from primer.core.errors import ConfigError, UserError
 from primer.core.files import write_json
-from primer.core.rundir import RunDir
+from primer.core.rundir import RunDir, newest_folder
 from primer.model.families import ShapeOverrides, shape
 from primer.serve import command
 from primer.serve.command import ServeConfig, open_gate
@@ -241,9 +241,9 @@ def test_runs_that_cannot_be_served(speedrun: Path, tmp_path: Path) -> None:
 def test_the_newest_run_and_its_speedrun(speedrun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(speedrun.parent)
     with pytest.raises(UserError, match="no run under runs"):
-        command.newest()
+        newest_folder()
     Path("runs").symlink_to(speedrun.parent)
-    assert command.newest() == Path("runs/toy")
+    assert newest_folder() == Path("runs/toy")
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])

@@ -19,6 +19,8 @@ from primer.core.errors import RunInUseError, UserError
 from primer.core.files import explain_os_error, read_json, write_json, write_text
 
 RUNS = Path("runs")
+LEDGER = "speedrun.json"  # in the folder of a speedrun
+TRAINING_STAGES = ("base", "sft", "dpo", "rl")  # the runs of a speedrun, in order
 
 
 class RunDir:
@@ -107,10 +109,21 @@ def newest_run(root: Path = RUNS) -> RunDir:
     return runs[-1]
 
 
+def speedrun_of(run: Path) -> Path | None:
+    """The folder of the speedrun that a run is a stage of; None if it is of none."""
+    return run.parent if (run.parent / LEDGER).is_file() else None
+
+
+def newest_folder() -> Path:
+    """The folder of the newest run; of a speedrun's stage the speedrun's. Raises UserError if there is none."""
+    run = newest_run().path
+    return speedrun_of(run) or run
+
+
 def run_at(path: Path) -> RunDir:
     """The run in a folder; in a speedrun's that of its last stage."""
-    if (path / "speedrun.json").is_file():
-        for stage in ("rl", "dpo", "sft", "base"):
+    if (path / LEDGER).is_file():
+        for stage in reversed(TRAINING_STAGES):
             if (path / stage / "config.json").is_file():
                 return RunDir(path / stage)
     return RunDir(path)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from primer.core.errors import ConfigError, suggest
-from primer.core.rundir import RUNS, find_run, runs_by_age
+from primer.core.rundir import RUNS, find_run, runs_by_age, speedrun_of
 from primer.core.runtime import Runtime
 from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.sample import load_to_generate, load_tokenizer
@@ -24,8 +24,8 @@ class ChatModels:
     def names(self) -> dict[str, Path]:
         """What can be named, and the folder of its run: `rl` beside `dpo`, `laptop/rl` under runs/."""
         runs = {run.path.relative_to(self.root).as_posix(): run.path for run in runs_by_age(self.root)}
-        if (self.run.parent / "speedrun.json").is_file():
-            stages = {path.parent.name: path.parent for path in sorted(self.run.parent.glob("*/config.json"))}
+        if speedrun := speedrun_of(self.run):
+            stages = {path.parent.name: path.parent for path in sorted(speedrun.glob("*/config.json"))}
             runs = stages | {name: path for name, path in runs.items() if path not in stages.values()}
         here = {} if self.run in runs.values() else {str(self.run): self.run}
         return here | {name: path for name, path in runs.items() if any((path / "checkpoints").glob("step_*"))}

@@ -7,9 +7,9 @@ from typing import Any
 
 from primer.core.errors import ConfigError, UserError
 from primer.core.files import read_json, write_text
-from primer.core.rundir import RUNS, RunDir
+from primer.core.rundir import LEDGER, RUNS, RunDir
 from primer.evaluate.report import OUTCOME_FILE, Outcome, write_report
-from primer.evaluate.report_data import LEDGER, StageRun, read_stage, usual_price
+from primer.evaluate.report_data import StageRun, read_stage, usual_price
 from primer.evaluate.report_examples import conversations_section, failures_section
 from primer.evaluate.report_page import html_page, inline, table
 from primer.evaluate.speedrun_report import task_rows, write_speedrun_report

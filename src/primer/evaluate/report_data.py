@@ -14,10 +14,9 @@ from typing import Any
 from primer import __version__
 from primer.core.errors import UserError
 from primer.core.files import read_json
-from primer.core.rundir import RunDir
+from primer.core.rundir import LEDGER, RunDir
 from primer.evaluate.score import Score, total
 
-LEDGER = "speedrun.json"
 TITLES = {"base": "base", "sft": "SFT", "dpo": "DPO", "rl": "RL"}  # the stages of training, in their order
 USUAL_PRICES = {"H100": 3.0}  # dollars an hour of one GPU: what nanochat reckons with, 24 for a machine of eight
 LESSONS = "curriculum"

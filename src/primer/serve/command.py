@@ -14,7 +14,7 @@ import tyro
 
 from primer.core.config import check_options
 from primer.core.errors import ConfigError, UserError
-from primer.core.rundir import newest_run
+from primer.core.rundir import newest_folder
 from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
 from primer.model.prepared import Weights
 from primer.serve.gate import Gate, Limits, is_loopback
@@ -92,7 +92,7 @@ def main(config: ServeConfig) -> None:
     from primer.serve.server import bind
 
     gate = open_gate(config, read_keys(config.keys, os.environ.get("PRIMER_API_KEYS", "")))
-    runs = config.run or (newest(),)
+    runs = config.run or (newest_folder(),)
     logging.basicConfig(format="%(levelname)s:  %(message)s")
     logging.getLogger("primer").setLevel(logging.INFO)
     with bind(config.host, config.port) as listener, start_runtime(config.runtime) as runtime:
@@ -110,12 +110,6 @@ def open_gate(config: ServeConfig, keys: list[str]) -> Gate:
             "openssl rand -hex 24 > keys.txt and give --keys keys.txt; or say --no-keys."
         )
     return Gate(keys, config.limits, config.slots, config.cors, local_only=local and not keys)
-
-
-def newest() -> Path:
-    """The newest run; of a speedrun's stage the speedrun. Raises UserError if there is none."""
-    run = newest_run().path
-    return run.parent if (run.parent / "speedrun.json").is_file() else run
 
 
 async def serve(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primer.core.errors import ConfigError, TokenizerError, UserError, suggest
-from primer.core.rundir import RunDir, run_at
+from primer.core.rundir import TRAINING_STAGES, RunDir, run_at, speedrun_of
 from primer.core.runtime import Runtime
 from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.engine import Engine
@@ -22,7 +22,6 @@ from primer.text.chat import ChatFormat
 from primer.text.tokenizer import Tokenizer
 
 DEFAULT = "primer"  # the last stage of the first run, whatever that is called
-STAGES = ("rl", "dpo", "sft", "base")  # of a speedrun, the last first
 SECOND = 10**9  # in nanoseconds
 HANDOVER_SECONDS = 5.0  # a request that has found a model may take so long to ask it
 
@@ -219,11 +218,11 @@ def named_runs(path: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"{path} does not exist. Give a run's folder with --run.")
     if run_at(folder).path != folder:
-        stages = [stage for stage in STAGES if checkpoint_times(folder / stage)]
+        stages = [stage for stage in reversed(TRAINING_STAGES) if checkpoint_times(folder / stage)]
         found = {f"{folder.name}-{stage}": folder / stage for stage in stages}
     else:
-        is_stage = (folder.parent / "speedrun.json").is_file()
-        name = f"{folder.parent.name}-{folder.name}" if is_stage else folder.name
+        speedrun = speedrun_of(folder)
+        name = f"{speedrun.name}-{folder.name}" if speedrun else folder.name
         stage_of(folder)  # raises if it is no run
         found = {name: folder} if checkpoint_times(folder) else {}
     if not found:

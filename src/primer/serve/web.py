@@ -22,7 +22,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from primer.core.errors import ConfigError, PrimerError, UserError
-from primer.core.rundir import RUNS, run_at, runs_by_age
+from primer.core.rundir import RUNS, newest_folder, run_at, runs_by_age
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120  # torch and Streamlit come up in five; a cold disk takes a minute
@@ -95,11 +95,9 @@ def run_to_serve(path: Path | None) -> Path:
     """The folder to serve: a speedrun's rather than its last stage's. Raises UserError if there is no run."""
     advice = "`primer speedrun` trains an assistant in minutes; or give a run's folder with --run."
     if path is None:
-        runs = runs_by_age()
-        if not runs:
+        if not runs_by_age():
             raise UserError(f"there is no run under {RUNS}/. {advice}")
-        path = runs[-1].path
-        path = path.parent if (path.parent / "speedrun.json").is_file() else path
+        path = newest_folder()
     if not run_at(path).config_file.is_file():
         raise UserError(f"{path} holds no run. {advice}")
     return path.resolve()

@@ -11,9 +11,9 @@ from typing import Any
 
 import streamlit as st
 
-from primer.core.rundir import RUNS, RunDir, runs_by_age
+from primer.core.rundir import RUNS, RunDir, runs_by_age, speedrun_of
 from primer.evaluate.report import running_mean
-from primer.evaluate.report_data import LEDGER, newest_evaluation, read_evaluation
+from primer.evaluate.report_data import newest_evaluation, read_evaluation
 
 LIVE_SECONDS = 60  # a run that has logged nothing for so long is not training now: no step takes longer
 REFRESH_SECONDS = 2.0
@@ -236,8 +236,8 @@ def show_scores(run: RunDir) -> None:
 def show_report(run: RunDir) -> None:
     """report.md of the run or of the speedrun that it belongs to, with its pictures."""
     folders = {"This run": run.path}
-    if (run.path.parent / LEDGER).is_file():
-        folders["The whole speedrun"] = run.path.parent
+    if speedrun := speedrun_of(run.path):
+        folders["The whole speedrun"] = speedrun
     folder = folders[st.radio("Report of", list(folders), horizontal=True)] if len(folders) > 1 else run.path
     path = folder / "report.md"
     if not path.is_file():

@@ -1,15 +1,11 @@
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from primer.core.errors import ConfigError, CorpusError, Interrupted, TokenizerError
@@ -39,7 +35,6 @@ def tokenizer() -> Tokenizer:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few kilobytes go the way of gigabytes."""
     monkeypatch.setattr(parallel, "BATCH_CHARACTERS", 1000)
-    monkeypatch.setattr(parallel, "INLINE_BATCHES", 2)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -110,7 +105,7 @@ from primer.text.tokenizer import Tokenizer
 
 if __name__ == "__main__":
     data, tokenizer, folder, workers, when, moment = {arguments!r}
-    parallel.BATCH_CHARACTERS, parallel.INLINE_BATCHES = 1000, 2
+    parallel.BATCH_CHARACTERS = 1000
     calls = 0
 
     def kill():
@@ -158,30 +153,6 @@ def test_killed_it_goes_on_where_it_was(
     assert contents(folder) == contents(tmp_path / "whole")
     kept = [path for path, mtime in before.items() if path.stat().st_mtime_ns == mtime]
     assert len(kept) == when - 1  # a shard that the manifest does not know of yet is made again
-
-
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    script = tmp_path / "run.py"
-    script.write_text(
-        "import multiprocessing, os, signal\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "from primer.text.parallel import follow_parent\n"
-        "if __name__ == '__main__':\n"
-        "    context = multiprocessing.get_context('spawn')\n"
-        "    pool = ProcessPoolExecutor(1, context, initializer=follow_parent)\n"
-        "    print(pool.submit(os.getpid).result(), flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    process = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
-    worker = int(process.stdout)
-    for _ in range(100):
-        with suppress(psutil.NoSuchProcess):
-            if psutil.Process(worker).status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.1)
-                continue
-        return
-    os.kill(worker, signal.SIGKILL)
-    pytest.fail("the worker outlived its parent")
 
 
 def test_a_shard_that_was_lost_or_cut_is_made_again(data: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:

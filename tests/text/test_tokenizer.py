@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from primer.core.errors import TokenizerError
-from primer.text.pieces import encoder_by_pieces
-from primer.text.tokenizer import StreamDecoder, Tokenizer, train_tokenizer
+from primer.text.tokenizer import LOOPS_PAY_AFTER, StreamDecoder, Tokenizer, train_tokenizer
 from primer.text.tokenizer_format import BYTE_CHARACTERS, PATTERN, SPECIALS
 
 TEXTS = [
@@ -97,15 +96,17 @@ class TestIds:
 
         check()
 
-    def test_cutting_into_pieces_changes_no_id(self, gpt2: Tokenizer) -> None:
-        @quick
-        @given(tricky)
-        def check(text: str) -> None:
-            for tokenizer in (BPE, gpt2):
-                fresh = encoder_by_pieces(tokenizer._ask_core)
-                assert fresh(text) == fresh(text) == tokenizer._ask_core(text)
-
-        check()
+    def test_much_text_has_the_same_ids(self, gpt2: Tokenizer) -> None:
+        """The first texts are given to the Rust library, and all later ones to the compiled loops."""
+        for tokenizer, pattern in ((BPE, PATTERN), (gpt2, GPT2_PATTERN)):
+            reference = tiktoken_of(tokenizer, pattern)
+            expected = [reference.encode_ordinary(text) for text in TEXTS]
+            fresh = Tokenizer(tokenizer._parts)
+            for text, ids in zip(TEXTS * 40, expected * 40, strict=True):
+                assert fresh.encode(text) == ids
+            assert fresh._num_characters > LOOPS_PAY_AFTER
+            with pytest.raises(TokenizerError, match=r"U\+D83D.* at position 4"):
+                fresh.encode("the \ud83d end")
 
     def test_long_texts_without_spaces(self) -> None:
         text = "好🙂" * 2_000 + "ab" * 2_000 + " " * 1_000 + "12" * 1_000

@@ -44,7 +44,7 @@ class PrepareConfig(CorpusConfig):
     shard_tokens: int = 100_000_000
     """Tokens in a shard, about; documents stay whole. llm.c and modded-nanogpt have 100 million, too."""
     workers: int | None = None
-    """Processes that encode. None: one a core."""
+    """Threads that encode. None: one a core."""
 
 
 def main(config: PrepareConfig) -> None:
@@ -136,7 +136,7 @@ def prepare(
     disk is full.
     """
     if workers is not None and workers < 1:
-        raise ConfigError(f"--workers is {workers}; one process at least has to do the work.")
+        raise ConfigError(f"--workers is {workers}; one thread at least has to do the work.")
     manifest = begin(corpus, tokenizer, folder, shard_tokens)
     if manifest.is_complete:
         return manifest
@@ -149,7 +149,7 @@ def prepare(
     for split in SPLITS:
         done = manifest.totals(split)
         batches = in_batches(islice(corpus.documents(split), done.documents, None))
-        encoded = encode_all(batches, tokenizer, dtype, folder, workers or num_cores())
+        encoded = encode_all(batches, tokenizer, dtype, workers or num_cores())
         if progress:
             encoded = reported(encoded, split, done, progress)
         for pieces, totals in in_shards(encoded, shard_tokens):

@@ -19,7 +19,6 @@ could end the assistant's turn by typing. Whoever means the token asks `special_
 import codecs
 import hashlib
 import json
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +29,6 @@ from tokenizers import AddedToken, trainers
 from primer.core.errors import TokenizerError
 from primer.core.files import write_json, write_text
 from primer.text.chat import CHAT_TEMPLATE, MARKS
-from primer.text.pieces import encoder_by_pieces
 from primer.text.tokenizer_format import (
     BYTE_CHARACTERS,
     GPT2_DOCUMENT,
@@ -47,11 +45,16 @@ from primer.text.tokenizer_format import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from primer.text.bpe import BytePairEncoder
+
+# Loading the compiled loops takes 0.6 s (5 s the first time on a machine). So much text takes the Rust library 0.07 s.
+LOOPS_PAY_AFTER = 100_000  # characters
+
 
 class Tokenizer:
     """A vocabulary, and the way text is written in it.
 
-    Made by `train_tokenizer`, `Tokenizer.load` or `Tokenizer.gpt2`; immutable from then on.
+    Made by `train_tokenizer`, `Tokenizer.load` or `Tokenizer.gpt2`; immutable from then on. Threads may share it.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -64,13 +67,13 @@ class Tokenizer:
         self._ordinary = parts.token_bytes()
         self._shown = self._ordinary + [text.encode() for text in parts.specials]
         self._core = build_core(parts)
-        self._encode_packed = encoder_by_pieces(self._ask_core)
+        self._num_characters = 0  # encoded so far
 
     def __repr__(self) -> str:
         return f"Tokenizer(kind={self.kind!r}, vocab_size={self.vocab_size}, {self.fingerprint[:8]})"
 
     def __reduce__(self) -> tuple[type["Tokenizer"], tuple[Parts]]:
-        """What a worker process is sent: the vocabulary, without the cache of pieces."""
+        """What a worker process is sent: the vocabulary, without its tables."""
         return Tokenizer, (self._parts,)
 
     @cached_property
@@ -89,20 +92,25 @@ class Tokenizer:
         Raises TokenizerError for a lone surrogate (half of a UTF-16 pair, which no encoding can write) and,
         at character level, for a character that is not in the vocabulary.
         """
-        if self.kind == "char":
-            return self._encode_characters(text)
-        return array("I", self._encode_bytes(text)).tolist()
+        return self._encode_characters(text) if self.kind == "char" else self.encode_array(text).tolist()
 
     def encode_array(self, text: str) -> "np.ndarray[tuple[int], np.dtype[np.uint32]]":
-        """`encode` as a numpy array of uint32, read-only; for long texts it spares a list of Python ints."""
+        """`encode` as a numpy array of uint32; for long texts it spares a list of Python ints."""
         import numpy as np
 
         if self.kind == "char":
             return np.array(self._encode_characters(text), dtype=np.uint32)
-        return np.frombuffer(self._encode_bytes(text), dtype=np.uint32)
+        self._num_characters += len(text)
+        try:
+            if self._num_characters < LOOPS_PAY_AFTER:
+                return np.array(self._ask_core(text), dtype=np.uint32)
+            return self._loops.encode(text)
+        except (TypeError, UnicodeEncodeError):  # what the Rust library and Python say to a lone surrogate
+            _refuse_surrogates(text)
+            raise
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        """`encode` of each text, on one core. For more cores, give each worker process a tokenizer."""
+        """`encode` of each text, on one core. For more cores, let threads share the tokenizer."""
         return [self.encode(text) for text in texts]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -185,15 +193,14 @@ class Tokenizer:
         except Exception as error:  # as in `load`
             raise TokenizerError(f"{vocab} and {merges} are not GPT-2's vocabulary and merges: {error}") from error
 
-    def _encode_bytes(self, text: str) -> bytes:
-        try:
-            return self._encode_packed(text)
-        except TypeError:  # what the Rust library says to a lone surrogate
-            _refuse_surrogates(text)
-            raise
+    @cached_property
+    def _loops(self) -> "BytePairEncoder":
+        from primer.text.bpe import BytePairEncoder
 
-    def _ask_core(self, piece: str) -> bytes:
-        return array("I", self._core.encode(piece, add_special_tokens=False).ids).tobytes()
+        return BytePairEncoder(self._parts, self._ask_core)
+
+    def _ask_core(self, text: str) -> list[int]:
+        return list(self._core.encode(text, add_special_tokens=False).ids)
 
     def _encode_characters(self, text: str) -> list[int]:
         try:

@@ -6,6 +6,7 @@ by side.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -144,6 +145,10 @@ class Span:
             self._masks[window] = mask.masked_fill_(seen.logical_not_(), -torch.inf)
         return self._masks[window]
 
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+        """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D), of what `mask` lets positions see."""
+        return masked_attention(q, k, v, self.mask(window, q.dtype))
+
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.cache.device, non_blocking=True)
 
@@ -159,8 +164,7 @@ class Documents:
         """ids (B, T), where `first_id` begins a document."""
         self.config = config
         self.positions = torch.arange(ids.size(1), device=ids.device)
-        number = (ids == first_id).cumsum(dim=1)
-        self._same = number[:, None, :, None] == number[:, None, None]  # (B, 1, T, T)
+        self._begins = ids == first_id
         self._masks: dict[int, Tensor] = {}
 
     def extend(self, _: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -174,12 +178,38 @@ class Documents:
     def mask(self, window: int, dtype: torch.dtype) -> Tensor:
         """As in `Span`: what (B, 1, T, T) to add to attention's logits."""
         if window not in self._masks:
+            number = self._begins.cumsum(dim=1)
+            same = number[:, None, :, None] == number[:, None, None]  # (B, 1, T, T)
             distance = self.positions[:, None] - self.positions
-            seen = self._same & (distance >= 0) & (distance < window)
+            seen = same & (distance >= 0) & (distance < window)
             self._masks[window] = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(
                 ~seen, -torch.inf
             )
         return self._masks[window]
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int64]:
+        """The documents (N, 3): row, first position, position after the last."""
+        begins = self._begins.numpy(force=True).copy()
+        begins[:, 0] = True  # what stands before the first one is a document, too
+        rows, starts = begins.nonzero()
+        stops = np.append(starts[1:], 0)
+        stops[stops == 0] = begins.shape[1]  # the next document is one of the next row
+        return np.stack([rows, starts, stops], axis=1)
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+        """As in `Span`; of float32 on a CPU only what positions see is computed."""
+        suits = q.device.type == "cpu" and q.dtype == torch.float32 and q.size(-1) % 8 == 0
+        if not suits or torch.compiler.is_compiling():
+            return masked_attention(q, k, v, self.mask(window, q.dtype))
+        from primer.model.document_attention import attention  # brings numba, half a second
+
+        return attention(q, k, v, self.bounds, window)
+
+
+def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """softmax(q kᵀ / √D + mask) v for q (B, H, T, D) and k, v (B, K, S, D)."""
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=k.size(1) != q.size(1))
 
 
 Reach = Span | Documents

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -196,8 +196,7 @@ class Attention(nn.Module):
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, heads, T, D)
         if span is not None:
             k, v = span.extend(self.layer, k, v)
-        y: Tensor = self.out(self.attend(q, k, v, span).transpose(1, 2).reshape(B, T, -1))
-        return y
+        return self.out(self.attend(q, k, v, span).transpose(1, 2).reshape(B, T, -1))  # type: ignore[no-any-return]
 
     def mix(self, x: Tensor, gates: Tensor, span: Reach | None) -> Tensor:
         """x (B, T, C) plus, channel by channel, gates[i] × what stands i + 1 positions before; gates (n, C)."""
@@ -217,7 +216,7 @@ class Attention(nn.Module):
             distance = torch.arange(T, device=q.device)[:, None] - torch.arange(S, device=q.device)
             return attention(q, k, v, attn_mask=(distance >= 0) & (distance < window))
         if T > 1:
-            return attention(q, k, v, attn_mask=span.mask(window, q.dtype))
+            return span.attention(q, k, v, window)
         if span.aligned:  # one new token a row, all at the same position: each sees the end of the cache
             k, v, mask = k[:, :, -window:], v[:, :, -window:], None
         else:
@@ -236,8 +235,7 @@ class MLP(nn.Module):
         self.down = Linear(config.mlp_width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.down(self.act(self.up(x)))
-        return y
+        return self.down(self.act(self.up(x)))  # type: ignore[no-any-return]
 
 
 def relu2(x: Tensor) -> Tensor:
@@ -267,8 +265,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Reach | None) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, span))
-        x = x + self.dropout(self.mlp(self.mlp_norm(x)))
-        return x
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))  # type: ignore[no-any-return]
 
 
 class GPT(nn.Module):
@@ -278,6 +275,7 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.compute_dtype = torch.float32
+        self.loops: Any = None  # prepared.Loops, in a model that only generates
         self.embed = nn.Embedding(config.vocab_size, config.width)
         self.position_embed = nn.Embedding(config.context, config.width) if config.positions == "learned" else None
         self.embed_norm = make_norm(config, config.width) if config.family == "primer" else nn.Identity()
@@ -342,12 +340,14 @@ class GPT(nn.Module):
             rotary = self.cos[places].unsqueeze(-2).to(x.dtype), self.sin[places].unsqueeze(-2).to(x.dtype)
         for block in self.blocks:
             x = block(x, ids, rotary, span)
-        last: Tensor = self.final_norm(x)
-        return last
+        return self.final_norm(x)  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden (…, C) to float32 logits (…, V)."""
-        logits: Tensor = self.head(hidden).float()
+        return self.squash(self.head(hidden).float())
+
+    def squash(self, logits: Tensor) -> Tensor:
+        """Logits softly kept within ±softcap, where the family has one."""
         cap = self.config.softcap
         return cap * torch.tanh(logits / cap) if cap else logits
 

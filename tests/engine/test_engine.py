@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -20,7 +21,7 @@ from primer.engine.engine import Engine
 from primer.engine.request import Request, Token
 from primer.engine.sampling import SamplingConfig, penalize, pick, row_generator
 from primer.engine.scheduler import RIDE
-from primer.engine.windows import WORTH_SHARING
+from primer.engine.windows import WORTH_SHARING, Windows
 from primer.model.families import FAMILIES, family
 from primer.model.gpt import GPT
 from primer.model.prepared import prepare_to_generate
@@ -209,11 +210,16 @@ def test_samples_differ_and_seeds_decide() -> None:
     assert engine.complete([[1, 2]] * 4, SamplingConfig(temperature=1.0, max_tokens=40, seed=4)) != samples
 
 
-def listen(model: GPT, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Shapes of what the model is given to read."""
+def listen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Shapes of what is read."""
     shapes: list[tuple[int, int]] = []
-    hidden = model.hidden
-    monkeypatch.setattr(model, "hidden", lambda ids, span=None: (shapes.append(tuple(ids.shape)), hidden(ids, span))[1])
+    read = Windows.read
+
+    def note(windows: Windows, slots: Any, counts: Any) -> torch.Tensor:
+        shapes.append((len(counts), int(counts.max())))
+        return read(windows, slots, counts)
+
+    monkeypatch.setattr(Windows, "read", note)
     return shapes
 
 
@@ -222,7 +228,7 @@ def test_a_prompt_is_read_once_for_all_its_samples(monkeypatch: pytest.MonkeyPat
     prompt, alike = list(range(40)), [*range(30), 7, 7]
     sampling = SamplingConfig(temperature=1.0, max_tokens=3)
     expected = [naive_ids(model, prompt, sampling) for prompt in (prompt, alike)]
-    shapes = listen(model, monkeypatch)
+    shapes = listen(monkeypatch)
     completions = Engine(model, NUM_IDS).complete([prompt, prompt, prompt, alike], sampling)
     assert completions[0] == expected[0]
     assert sum(rows * columns for rows, columns in shapes if columns > 1) == 40  # and the rest rides along
@@ -232,7 +238,7 @@ def test_a_prompt_is_read_once_for_all_its_samples(monkeypatch: pytest.MonkeyPat
 
 def test_prompts_of_like_length_are_read_together_and_rows_gone_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = random_model("gpt2")
-    shapes = listen(model, monkeypatch)
+    shapes = listen(monkeypatch)
     prompts = [[i] * n for i, n in enumerate([16, 15, 14, 13, 12])]
     samplings = [SamplingConfig(temperature=0, max_tokens=n) for n in (1, 2, 3, 4, 4)]
     requests = [Request(p, s, on_full="slide") for p, s in zip(prompts, samplings, strict=True)]
@@ -246,7 +252,7 @@ def test_a_long_prompt_does_not_stall_the_others(monkeypatch: pytest.MonkeyPatch
     first = engine.add(Request([1], GREEDY))
     assert len(engine.step()) == 1
     second = engine.add(Request([3] * 199, GREEDY))
-    shapes, rows = listen(model, monkeypatch), []
+    shapes, rows = listen(monkeypatch), []
     for _ in range(11):
         rows.append([token.row for token in engine.step()])
     assert rows[:9] == [[first]] * 9
@@ -406,7 +412,7 @@ def test_options_share_their_question(monkeypatch: pytest.MonkeyPatch) -> None:
     model = random_model("primer", context=64)
     question, options = [*range(30)], [[1, 2], [3], [4, 5, 6], [7]]
     alone = [Engine(model, NUM_IDS).score([question], [option])[0] for option in options]
-    shapes = listen(model, monkeypatch)
+    shapes = listen(monkeypatch)
     scores = Engine(model, NUM_IDS).score([question] * 4, options)
     for score, expected in zip(scores, alone, strict=True):
         assert score.logprob == pytest.approx(expected.logprob, abs=1e-4)

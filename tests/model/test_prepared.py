@@ -1,126 +1,201 @@
-"""Stand-ins against the parts that they stand in for."""
+"""The loops against the model that they stand in for, and what is stored against what is computed."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
+from primer.core.compiled import float_loop
 from primer.core.errors import ConfigError
+from primer.engine.windows import Windows
+from primer.model import loops
+from primer.model.cache import KVCache
 from primer.model.families import FAMILIES, family
-from primer.model.gpt import GPT, RMSNorm
-from primer.model.prepared import INT8_BACKEND, Int8Linear, OneRowRMSNorm, SplitLinear, prepare_to_generate
+from primer.model.gpt import GPT, MLPS
+from primer.model.prepared import LinearMaps, Loops, Weights, array, prepare_to_generate
 
-needs_int8 = pytest.mark.skipif(
-    INT8_BACKEND not in torch.backends.quantized.supported_engines, reason="int8 kernels are for x86"
-)
-
-
-def random_linear(num_inputs: int, num_outputs: int, bias: bool) -> nn.Linear:
-    torch.manual_seed(0)
-    return nn.Linear(num_inputs, num_outputs, bias=bias)
+STORED: list[Weights] = ["float32", "bfloat16", "int8"]
+ROWS, LENGTH = 3, 20
 
 
-def random_model(name: str) -> GPT:
+def random_model(name: str, **fields: object) -> GPT:
     torch.manual_seed(0)
     shape = {
         "vocab_size": 128, "context": 32, "num_layers": 3, "num_heads": 4, "num_kv_heads": 2,
-        "width": 64, "head_dim": 16, "mlp_width": 96,
+        "width": 64, "head_dim": 16, "mlp_width": 98,
     }  # fmt: skip
-    model = GPT(family(name, **shape)).eval()
+    model = GPT(family(name, **shape | fields)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
     return model
 
 
-@pytest.mark.parametrize("num_threads", [1, 2, 3, 4, 100])
-@pytest.mark.parametrize(("num_inputs", "num_outputs"), [(24, 64), (64, 24), (16, 7)])
-@pytest.mark.parametrize("bias", [False, True])
-def test_split(num_threads: int, num_inputs: int, num_outputs: int, bias: bool) -> None:
-    linear = random_linear(num_inputs, num_outputs, bias)
-    split = SplitLinear(linear, num_threads)
-    for shape in [(1, 1), (1,), (5, 1), (2, 3), ()]:
-        x = torch.randn(*shape, num_inputs)
-        torch.testing.assert_close(split(x), linear(x))
+def random_ids() -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 128, (ROWS, LENGTH)))
 
 
-def test_parts_take_no_memory() -> None:
-    split = SplitLinear(random_linear(24, 64, False), 2)
-    assert split.parts.untyped_storage().data_ptr() == split.weight.untyped_storage().data_ptr()
+def read(windows: Windows, ids: Tensor, steps: Sequence[Sequence[int]]) -> Tensor:
+    """The states (rows, T, C) of ids (rows, T), so many of each row at each step."""
+    for row, its_ids in enumerate(ids):
+        windows.open(row, its_ids.numpy())
+    states: list[list[Tensor]] = [[] for _ in ids]
+    for counts in steps:
+        hidden = windows.read(range(len(ids)), np.array(counts))
+        for row, count in enumerate(counts):
+            states[row].append(hidden[row, :count])
+    return torch.stack([torch.cat(parts) for parts in states])
 
 
-@needs_int8
-@pytest.mark.parametrize("bias", [False, True])
-def test_int8_is_close(bias: bool) -> None:
-    linear = random_linear(256, 64, bias)
-    x = torch.randn(4, 3, 256)
-    expected, found = linear(x), Int8Linear(linear)(x)
-    assert found.shape == expected.shape
-    assert (found - expected).norm() < 0.03 * expected.norm()  # 7 bits, of which the largest number uses all
-
-
-@needs_int8
-def test_int8_of_weights_and_rows_that_fit_is_exact() -> None:
-    """Whole numbers up to 127 and 63 are what it can hold."""
-    linear = random_linear(64, 32, False)
-    with torch.no_grad():
-        linear.weight.copy_(torch.randint(-126, 127, (32, 64)))
-        linear.weight[:, 0] = 127
-    x = torch.randint(-62, 63, (5, 64)).float()
-    x[:, 1] = 63
-    torch.testing.assert_close(Int8Linear(linear)(x), linear(x))
-
-
-@needs_int8
-def test_int8_rows_do_not_know_each_other() -> None:
-    """Not by a bit, though one row is a million times as large and another is nothing."""
-    int8 = Int8Linear(random_linear(64, 32, True))
-    rows = torch.randn(4, 64) * torch.tensor([1.0, 1e6, 0.0, 1e-3])[:, None]
-    together = int8(rows)
-    assert together.isfinite().all()
-    for row, expected in zip(rows, together, strict=True):
-        assert torch.equal(int8(row[None])[0], expected)
-
-
-@needs_int8
-def test_int8_leaves_the_choice_of_kernels_alone() -> None:
-    before = torch.backends.quantized.engine
-    Int8Linear(random_linear(8, 8, False))
-    assert torch.backends.quantized.engine == before
-
-
-@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
-def test_norm(size: float) -> None:
-    norm = RMSNorm(48, 1e-5)
-    nn.init.normal_(norm.weight)
-    x = torch.randn(2, 3, 48) * size
-    torch.testing.assert_close(OneRowRMSNorm(norm)(x), norm(x))
-
-
+@pytest.mark.parametrize("stored", STORED)
+@pytest.mark.parametrize("fields", [{}, {"window_pattern": "SL", "neighbours": 3}, {"num_kv_heads": 4}])
 @pytest.mark.parametrize("name", FAMILIES)
-def test_prepared_models_say_the_same(name: str) -> None:
-    model, ids = random_model(name), torch.randint(128, (2, 20))
-    with torch.no_grad():
-        expected = model(ids)
-        torch.testing.assert_close(prepare_to_generate(model)(ids), expected, atol=1e-4, rtol=1e-4)
+def test_loops_compute_what_the_model_computes(name: str, fields: dict[str, object], stored: Weights) -> None:
+    model = prepare_to_generate(random_model(name, **fields), stored)
+    ids = random_ids()
+    with torch.inference_mode():
+        expected = model.hidden(ids)
+        windows = Windows(model)
+        found = read(windows, ids, [[7, 3, 0], *[[1, 1, 1]] * 13, [0, 4, 7]])
+        torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+        logits = windows.logits(found.flatten(0, 1))
+        torch.testing.assert_close(logits, model.logits(expected).flatten(0, 1), atol=2e-5, rtol=1e-4)
 
 
-@needs_int8
-@pytest.mark.parametrize("name", FAMILIES)
-def test_int8_models_say_nearly_the_same(name: str) -> None:
-    model, ids = random_model(name), torch.randint(128, (2, 20))
-    with torch.no_grad():
-        expected = model(ids).log_softmax(dim=-1)
-        found = prepare_to_generate(model, "int8")(ids).log_softmax(dim=-1)
-    assert (expected.exp() * (expected - found)).sum(dim=-1).mean() < 0.02  # nats that believing it would cost
+@given(st.lists(st.lists(st.integers(0, 6), min_size=ROWS, max_size=ROWS), max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_however_it_is_read(steps: list[list[int]]) -> None:
+    model = random_model("primer", neighbours=3, window_pattern="SL")
+    ids, left, taken = random_ids(), np.full(ROWS, LENGTH), []
+    for wanted in steps:
+        counts = np.minimum(wanted, left)
+        left -= counts
+        taken += [counts.tolist()] if counts.any() else []
+    taken += [left.tolist()] if left.any() else []
+    with torch.inference_mode():
+        torch.testing.assert_close(read(Windows(model), ids, taken), model.hidden(ids), atol=2e-5, rtol=1e-4)
 
 
-def test_weights_set_the_dtype() -> None:
-    model = prepare_to_generate(random_model("llama"), "bfloat16")
+def test_a_cache_of_bfloat16() -> None:
+    """Where the model computes in bfloat16, so is what it remembers; the loops round it as PyTorch does."""
+    model = random_model("llama")
+    model.compute_dtype = torch.bfloat16
+    windows, ids = Windows(prepare_to_generate(model)), random_ids()
+    assert windows.cache.dtype == torch.bfloat16
+    with torch.inference_mode():
+        found, exact = read(windows, ids, [[20] * 3]), random_model("llama").hidden(ids)
+        theirs = model.hidden(ids).float()
+    assert (found - exact).norm() < (theirs - exact).norm()  # activations stay in float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_store(dtype: torch.dtype) -> None:
+    numbers = torch.cat([torch.randn(1000), torch.tensor([0.0, -0.0, 1e-40, 1 + 2**-8, 1 + 3 * 2**-8, torch.inf])])
+    target = torch.zeros(len(numbers), dtype=dtype)
+    write(array(target), array(numbers))
+    torch.testing.assert_close(target, numbers.to(dtype), rtol=0, atol=0)
+
+
+@float_loop
+def write(target: loops.Array, numbers: loops.Array) -> None:
+    loops.store(target, numbers)
+
+
+def test_exp() -> None:
+    x = np.concatenate([np.linspace(-87, 88, 10_001), np.linspace(-1, 1, 1001)]).astype(np.float32)
+    found = np.array([loops.exp(number) for number in x])
+    np.testing.assert_allclose(found, np.exp(x.astype(np.float64)), rtol=3e-7)
+    assert loops.exp(np.float32(-np.inf)) < 1e-37
+    assert np.isfinite(loops.exp(np.float32(np.inf)))
+
+
+@pytest.mark.parametrize("kind", loops.MLPS)
+def test_activate(kind: str) -> None:
+    u = torch.randn(5, 12) * 3
+    expected = MLPS[kind](u)
+    found = torch.empty_like(expected)
+    loops.activate(array(u), loops.MLPS.index(kind), array(found))
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("num_outputs", [4, 7, 10, 64])
+@pytest.mark.parametrize("num_rows", [1, 2, 5])
+@pytest.mark.parametrize("bias", [False, True])
+def test_multiply(num_outputs: int, num_rows: int, bias: bool) -> None:
+    linears = [nn.Linear(24, num_outputs, bias=bias) for _ in range(2)]
+    x = torch.randn(num_rows, 24)
+    y = torch.empty(num_rows, num_outputs)
+    loops.multiply(array(x), LinearMaps(linears, torch.float32).matrix(loops.Matrix), 1, array(y))
+    torch.testing.assert_close(y, linears[1](x), atol=1e-5, rtol=1e-5)
+
+
+def test_int8_is_close_and_what_fits_is_exact() -> None:
+    linear = nn.Linear(256, 64)
+    exact = linear.weight.detach().clone()
+    LinearMaps([linear], torch.int8).share(torch.float32)
+    assert (linear.weight - exact).norm() < 0.01 * exact.norm()
+    once = linear.weight.detach().clone()
+    LinearMaps([linear], torch.int8).share(torch.float32)
+    torch.testing.assert_close(linear.weight.detach(), once, rtol=1e-6, atol=0)
+
+
+def test_an_output_of_zeros() -> None:
+    linear = nn.Linear(8, 8)
+    nn.init.zeros_(linear.weight)
+    LinearMaps([linear], torch.int8).share(torch.float32)
+    assert not linear.weight.any()
+
+
+def test_float32_takes_no_memory_twice() -> None:
+    model = prepare_to_generate(random_model("llama"))
+    shared = model.loops.maps["up"].stored
+    assert model.blocks[2].mlp.up.weight.data_ptr() == shared[2].data_ptr()  # type: ignore[union-attr, operator]
+
+
+def test_what_loops_are_not_for() -> None:
+    model = random_model("llama")
+    assert Loops.can_run(model)
+    model.compute_dtype = torch.float16
+    assert not Loops.can_run(model)
+    assert not Loops.can_run(random_model("llama", mlp_width=3))
+    assert not Loops.can_run(random_model("llama").to("meta"))
+
+
+def test_weights_elsewhere() -> None:
+    """On a GPU the weights are cast, and there is no int8."""
+    with pytest.raises(ConfigError, match="--weights int8 is for the CPU"):
+        prepare_to_generate(random_model("llama").to("meta"), "int8")
+    model = prepare_to_generate(random_model("llama").to("meta"), "bfloat16")
     assert model.compute_dtype == model.head.weight.dtype == torch.bfloat16
-    assert prepare_to_generate(random_model("llama"), "float32").compute_dtype == torch.float32
+    assert model.loops is None
 
 
-def test_int8_needs_its_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("primer.model.prepared.INT8_BACKEND", "none such")
-    with pytest.raises(ConfigError, match="x86"):
-        prepare_to_generate(random_model("llama"), "int8")
+def test_many_threads_at_once() -> None:
+    """Several models are served by one process, a thread each."""
+    model, ids = random_model("llama"), random_ids()
+    with torch.inference_mode():
+        expected = model.hidden(ids)
+
+    def task(_: int) -> Tensor:
+        with torch.inference_mode():
+            return read(Windows(model), ids, [[2] * ROWS] * 10)
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(task, range(8)):
+            torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+
+
+def test_a_cache_grows() -> None:
+    model = random_model("llama")
+    cache = KVCache(model.config, torch.float32, torch.device("cpu"))
+    windows = Windows(model)
+    windows.cache = cache
+    with torch.inference_mode():
+        read(windows, random_ids(), [[1] * ROWS] * LENGTH)
+    assert cache.num_slots >= ROWS
+    assert cache.num_columns >= LENGTH

@@ -211,7 +211,7 @@ class Engine:
             length = int(self.rows.windows.length[row.slot])
             first = max(start, length - len(row.targets))  # the last id of the prompt foretells the first target
             if first < end:
-                logits = self.model.logits(hidden[place, first - start : end - start])
+                logits = self.rows.windows.logits(hidden[place, first - start : end - start])
                 targets = torch.tensor(row.targets[first - length : end - length or None], device=logits.device)
                 logprobs = logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(dim=-1)
                 likeliest = logits.argmax(dim=-1) == targets
@@ -221,7 +221,7 @@ class Engine:
 
     def _sample(self, rows: list[Row], states: Tensor) -> list[Token]:
         """The next token of each row, after states (B, C)."""
-        logits = self.model.logits(states)  # (B, V)
+        logits = self.rows.windows.logits(states)  # (B, V)
         self.allowed = self.allowed.to(logits.device)
         steered = logits + self.allowed
         for place, row in enumerate(rows):

@@ -11,7 +11,7 @@ from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
 from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.model.gpt import GPT
-from primer.model.prepared import Weights, prepare_to_generate
+from primer.model.prepared import Weights, announce_compiling, prepare_to_generate
 from primer.model.weights import find_weights, load_model
 from primer.text.tokenizer import StreamDecoder, Tokenizer
 
@@ -87,6 +87,7 @@ def load_to_generate(folder: Path, tokenizer: Tokenizer, runtime: Runtime, weigh
             f"{model.config.vocab_size}: it is not the one it was trained with. Restore the run's tokenizer.json."
         )
     model.compute_dtype = runtime.dtype
+    announce_compiling()
     return prepare_to_generate(model, weights)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from primer.model.cache import KVCache
 from primer.model.gpt import GPT
+from primer.model.prepared import FEW, Loops
 
 WORTH_SHARING = 16  # ids: copying their keys costs two operations, reading a few ids more beside others next to none
 
@@ -23,6 +24,7 @@ class Windows:
     def __init__(self, model: GPT) -> None:
         self.model, self.context = model, model.config.context
         self.cache = KVCache(model.config, model.compute_dtype, model.embed.weight.device)
+        self.loops: Loops | None = model.loops
         self.margin = model.config.lookback  # columns of -1 before each row, for its first tokens' neighbours
         self.ids = np.full((0, self.margin + self.context), -1, np.int64)
         self.length = np.zeros(0, np.int64)
@@ -82,13 +84,42 @@ class Windows:
         """The model's state (B, T, C) after each of the next `counts` unread ids of these slots, padded at the end."""
         places = np.arange(slots.start, slots.stop) if isinstance(slots, range) else slots
         starts = self.num_read[places]
+        self.num_read[places] = starts + counts
+        if self._has_loops(int(counts.sum())):
+            return self._read_by_loops(places, starts, counts)
         columns = starts[:, None] + np.arange(self.margin + counts.max())
         # Padding may reach beyond the window's end: any id will do there.
         window = self.ids[places[:, None], np.minimum(columns, self.ids.shape[1] - 1)]
         ids = torch.from_numpy(window).to(self.cache.device, non_blocking=True)
         span = self.cache.span(slots, starts, counts, before=ids[:, : self.margin])
-        self.num_read[places] = starts + counts
         return self.model.hidden(ids[:, self.margin :].clamp(min=0), span)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The model's logits (N, V) after states (N, C)."""
+        if self._has_loops(len(hidden)):
+            assert self.loops is not None
+            return self.loops.logits(hidden.float())
+        return self.model.logits(hidden)
+
+    def _has_loops(self, num_tokens: int) -> bool:
+        """Whether so many tokens are read fastest by the loops, which are made when first needed."""
+        if num_tokens > FEW or not Loops.can_run(self.model):
+            return False
+        self.loops = self.loops or Loops(self.model)
+        return True
+
+    def _read_by_loops(self, slots: NDArray[np.int64], starts: NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
+        """As `read`. Rows are read side by side as they are, without padding."""
+        assert self.loops is not None
+        self.cache.reserve(int(slots.max()) + 1, int((starts + counts).max()))
+        steps = np.arange(counts.max())
+        real = steps < counts[:, None]  # (B, T)
+        states = self.loops.hidden(self.ids, np.repeat(slots, counts), (starts[:, None] + steps)[real], self.cache)
+        if real.all():
+            return states.view(*real.shape, -1)
+        hidden = states.new_zeros(*real.shape, states.size(-1))
+        hidden[torch.from_numpy(real)] = states
+        return hidden
 
     def _grow(self, num_slots: int) -> None:
         missing = max(num_slots, 2 * len(self.length)) - len(self.length)

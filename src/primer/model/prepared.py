@@ -1,137 +1,207 @@
-"""Stand-ins for the parts of a model that only generates, on a CPU: same numbers (int8: nearly), less time.
+"""How a model is run on a CPU that writes a few tokens at a time: by `loops.py`, from weights stored as one likes.
 
-One new token is one row against every matrix, and costs what reading the weights costs: 49 MB for a 6 × 384 llama with
-4,096 ids. So the matrices are read by all cores at once, or are a quarter as large.
-
-Legend of shapes: N rows (all leading dimensions together), I inputs, O outputs of a linear map, P parts of its outputs.
+Legend of shapes: N tokens, C width, V vocabulary, L layers, O outputs and I inputs of a matrix.
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Literal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any, Literal
 
+import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from primer.core.errors import ConfigError
-from primer.model.gpt import GPT, Linear, RMSNorm
+from primer.model.cache import KVCache
+from primer.model.gpt import GPT, Linear
 
 Weights = Literal["auto", "float32", "bfloat16", "int8"]
 
-INT8_BACKEND = "fbgemm"  # of PyTorch's quantized kernels, the one for x86
-STEPS = 63  # of an activation to each side of 0: with 127, two products overflow the 16 bits that AVX2 adds them in
-WORTH_INT8 = 2**12  # weights of a matrix: below, as in the gates, there is nothing to read faster
+FEW = 64  # tokens: when more are read at once, PyTorch's products are as fast as the loops
+ONE_PASS = threading.Lock()  # one has all cores, and not every thread pool that numba may find lets two begin at once
 
 
 def prepare_to_generate(model: GPT, weights: Weights = "auto") -> GPT:
-    """Make a model, in place, faster to generate with and unfit to train: same numbers (int8: nearly), other storage.
+    """Make a model, in place, fast to generate with and unfit to train.
 
-    `weights`: auto casts them to the model's compute dtype, once and not at every token; float32 and bfloat16 set that
-    dtype; int8 reads a quarter of the bytes, on x86 (of a 1 M model's bits per byte it changes 0.02 %).
+    `weights`: how the matrices are stored, for reading them is what a new token costs. auto: as the model computes;
+    float32; bfloat16: half the bytes; int8, on a CPU: a quarter, with a scale for each output.
 
-    Raises ConfigError for int8 where there are no kernels for it.
+    Raises ConfigError for int8 elsewhere than on a CPU.
     """
+    if model.embed.weight.device.type == "cpu":
+        model.loops = Loops(model, weights)
+        model.loops.share_weights()
+        return model
+    if weights == "int8":
+        raise ConfigError("--weights int8 is for the CPU. Use --weights auto, or --device cpu.")
     if weights != "auto":
-        model.compute_dtype = torch.bfloat16 if weights == "bfloat16" else torch.float32
-    on_cpu = model.embed.weight.device.type == "cpu"
-    if weights == "int8" and not (on_cpu and INT8_BACKEND in torch.backends.quantized.supported_engines):
-        raise ConfigError("--weights int8 is for x86 processors. Use --weights auto, and --device cpu for int8.")
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, Linear):
-                setattr(parent, name, prepared_linear(child, model.compute_dtype, weights == "int8"))
-            elif isinstance(child, RMSNorm) and on_cpu and model.compute_dtype == torch.float32:
-                setattr(parent, name, OneRowRMSNorm(child))
+        model.compute_dtype = getattr(torch, weights)
+    for linear in (module for module in model.modules() if isinstance(module, Linear)):
+        linear.weight = nn.Parameter(linear.weight.detach().to(model.compute_dtype), requires_grad=False)
     return model
 
 
-def prepared_linear(linear: Linear, dtype: torch.dtype, int8: bool) -> nn.Module:
-    """The stand-in of a linear map, or itself with its weights cast."""
-    if int8 and linear.weight.numel() >= WORTH_INT8:
-        return Int8Linear(linear)
-    if dtype == torch.float32 and linear.weight.device.type == "cpu":
-        return SplitLinear(linear, torch.get_num_threads())
-    linear.weight = nn.Parameter(linear.weight.detach().to(dtype), requires_grad=False)
-    return linear
+class Loops:
+    """A model's weights as the loops read them, as they were when this was made, and the calls that run them."""
+
+    def __init__(self, model: GPT, weights: Weights = "auto") -> None:
+        """`weights` as in `prepare_to_generate`."""
+        from primer.model import loops  # here, for numba takes half a second to import
+
+        config, stored = model.config, model.compute_dtype if weights == "auto" else getattr(torch, weights)
+        blocks: list[Any] = list(model.blocks)
+        attentions = [block.attention for block in blocks]
+        has_values = np.array([config.has_value_embedding(layer) for layer in range(config.num_layers)])
+        with_values = [attention for attention in attentions if config.has_value_embedding(attention.layer)]
+        rope = config.positions == "rope"
+        self.model, self.kernels = model, loops
+        self.maps = {
+            name: LinearMaps(linears, stored)
+            for name, linears in {
+                "qkv": [attention.qkv for attention in attentions],
+                "out": [attention.out for attention in attentions],
+                "up": [block.mlp.up for block in blocks],
+                "down": [block.mlp.down for block in blocks],
+                "head": [model.head],
+            }.items()
+        }
+        self.weights = loops.Weights(
+            embed=array(model.embed.weight),
+            position_embed=table(model.position_embed, config.width),
+            embed_norm=norms([model.embed_norm], config.width)[0],
+            ngrams=np.array(config.ngrams if model.ngram_embed else (), np.int64),
+            ngram_embed=table(model.ngram_embed, config.width),
+            cos=array(model.cos if rope else model.cos[:0]),
+            sin=array(model.sin if rope else model.sin[:0]),
+            windows=np.array([config.window(layer) for layer in range(config.num_layers)], np.int64),
+            attention_norm=norms([block.attention_norm for block in blocks], config.width),
+            neighbour_gates=stack([a.neighbour_gates for a in attentions if config.neighbours], (len(blocks), 0, 0)),
+            value_place=np.where(has_values, has_values.cumsum() - 1, -1),
+            value_embed=stack([attention.value_embed.weight for attention in with_values], (0, 0, 0)),
+            value_gate=stack([attention.value_gate.weight for attention in with_values], (0, 0, 0)),
+            q_norm=norms([attention.q_norm for attention in attentions], config.head_dim),
+            k_norm=norms([attention.k_norm for attention in attentions], config.head_dim),
+            mlp_norm=norms([block.mlp_norm for block in blocks], config.width),
+            final_norm=norms([model.final_norm], config.width)[0],
+            **{name: maps.matrix(loops.Matrix) for name, maps in self.maps.items()},
+        )
+        self.shape = loops.Shape(
+            context=config.context, num_heads=config.num_heads, num_kv_heads=config.num_kv_heads,
+            head_dim=config.head_dim, centred=config.norm != "rms", eps=config.norm_eps,
+            embed_norm=config.family == "primer", qk_norm=config.qk_norm, mlp=loops.MLPS.index(config.mlp),
+            ngram_buckets=config.ngram_buckets,
+        )  # fmt: skip
+
+    @staticmethod
+    def can_run(model: GPT) -> bool:
+        """Whether they are for this model: on a CPU, in float32 or bfloat16."""
+        config = model.config
+        return (
+            model.embed.weight.device.type == "cpu"
+            and model.compute_dtype in (torch.float32, torch.bfloat16)
+            and min(config.width, config.mlp_width) >= 4  # outputs of a map are computed four at a time
+        )
+
+    def hidden(
+        self, ids: NDArray[np.int64], slots: NDArray[np.int64], positions: NDArray[np.int64], cache: KVCache
+    ) -> Tensor:
+        """The stream after the last norm (N, C), float32, of the tokens at these slots and positions, which are written
+        to the cache. ids (slots, lookback + context): those of each slot, after `lookback` columns of -1."""
+        x = np.empty((len(slots), self.model.config.width), np.float32)
+        tokens = self.kernels.Tokens(ids, slots, positions)
+        cached = self.kernels.Cache(array(cache.keys), array(cache.values), array(cache.inputs))
+        self._run(self.kernels.read, tokens, cached, self.weights, self.shape, x)
+        return torch.from_numpy(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """hidden (N, C), float32, to float32 logits (N, V)."""
+        y = np.empty((len(hidden), self.model.config.vocab_size), np.float32)
+        self._run(self.kernels.multiply, hidden.numpy(), self.weights.head, 0, y)
+        return self.model.squash(torch.from_numpy(y))
+
+    def share_weights(self) -> None:
+        """Let the model's maps be what is stored here: it then needs no memory of its own, or, where it has to compute
+        in another dtype, gives the same numbers."""
+        for maps in self.maps.values():
+            maps.share(self.model.compute_dtype)
+
+    @staticmethod
+    def _run(kernel: Any, *arguments: Any) -> None:
+        """Call a kernel with as many threads as PyTorch would take."""
+        import numba
+
+        with ONE_PASS:
+            numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+            kernel(*arguments)
 
 
-class SplitLinear(nn.Module):
-    """A float32 linear map whose outputs are shared out among the cores when there is one row.
+class LinearMaps:
+    """The same linear map of each layer, stored in some dtype."""
 
-    MKL multiplies one row on one core, whatever the number of threads; as a batch of parts it takes all of them
-    (4,096 × 768: 387 against 637 µs on two). Matrices that widen are stored column by column, which it reads faster.
-    """
+    def __init__(self, linears: Sequence[nn.Linear], dtype: torch.dtype) -> None:
+        """`dtype`: float32, bfloat16 or int8."""
+        self.linears = linears
+        weights = torch.stack([linear.weight.detach() for linear in linears])  # (L, O, I)
+        self.scale = torch.ones(weights.shape[:2])  # (L, O)
+        if dtype == torch.int8:
+            self.scale = weights.abs().amax(dim=-1).float().clamp(min=1e-30) / 127
+            weights = (weights / self.scale.unsqueeze(-1)).round_()
+        self.stored = weights.to(dtype)
+        zeros = torch.zeros(weights.shape[1])
+        self.bias = torch.stack([zeros if linear.bias is None else linear.bias.detach() for linear in linears])
 
-    def __init__(self, linear: nn.Linear, num_threads: int) -> None:
-        super().__init__()
-        O, I = linear.weight.shape
-        weight = linear.weight.detach().float()
-        self.weight = nn.Buffer(weight.t().contiguous().t() if O > I else weight)
-        self.bias = None if linear.bias is None else nn.Buffer(linear.bias.detach().float())
-        self.num_parts = max(n for n in range(1, num_threads + 1) if O % n == 0)
-        self.parts = nn.Buffer(self.weight.unflatten(0, (self.num_parts, -1)).transpose(1, 2))  # (P, I, O/P), a view
+    def matrix(self, make: Any) -> Any:
+        """As loops.Matrix."""
+        return make(array(self.stored), array(self.scale), array(self.bias))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (…, I) to (…, O)."""
-        if self.num_parts == 1 or x.numel() != x.size(-1):
-            return F.linear(x, self.weight, self.bias)
-        y = torch.bmm(x.view(1, 1, -1).expand(self.num_parts, 1, -1), self.parts).view(*x.shape[:-1], -1)
-        return y if self.bias is None else y + self.bias
-
-
-class Int8Linear(nn.Module):
-    """A linear map with weights of 8 bits, a scale for each output, and activations of 7 bits, a scale for each row.
-
-    Rows are scaled to ±1 first, so that the kernel's one scale for all fits each of them, and a row's result does not
-    depend, not even by rounding, on the rows beside it: whole numbers add up the same in any order.
-    """
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        weight = linear.weight.detach().float()
-        scales = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
-        self.bias = None if linear.bias is None else nn.Buffer(linear.bias.detach().float())
-        with warnings.catch_warnings(), int8_backend():
-            warnings.simplefilter("ignore")  # quantized tensors are to move into a package of their own
-            quantized = torch.quantize_per_channel(weight, scales, torch.zeros(len(scales)).long(), 0, torch.qint8)
-            self.packed = torch.ops.quantized.linear_prepack(quantized, None)
-        # `_op`: past a search of the arguments for traced objects, as long as multiplying a 384 × 384 matrix.
-        self.multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default._op
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x (…, I) to (…, O)."""
-        largest = torch.linalg.vector_norm(x, torch.inf, dim=-1, keepdim=True).clamp_(min=1e-12)
-        y: Tensor = self.multiply(x / largest, 1 / STEPS, STEPS + 1, self.packed)
-        return y.mul_(largest) if self.bias is None else torch.addcmul(self.bias, y, largest)
+    def share(self, dtype: torch.dtype) -> None:
+        """Let the linear maps compute with what is stored, in this dtype."""
+        for linear, stored, scale in zip(self.linears, self.stored, self.scale, strict=True):
+            if stored.dtype == torch.int8:
+                stored = stored * scale.unsqueeze(-1)
+            linear.weight = nn.Parameter(stored.to(dtype), requires_grad=False)
 
 
-@contextmanager
-def int8_backend() -> Iterator[None]:
-    """Pack weights for this backend; packed, they know their kernels."""
-    before = torch.backends.quantized.engine
-    torch.backends.quantized.engine = INT8_BACKEND
-    try:
-        yield
-    finally:
-        torch.backends.quantized.engine = before
+def announce_compiling() -> None:
+    """Say so on standard error when the loops are about to be compiled, which happens once on a machine."""
+    from numba.core import event
+
+    class Announcement(event.Listener):
+        def on_start(self, _: event.Event) -> None:
+            event.unregister("numba:compile", self)
+            print("Compiling for this processor, once: some ten seconds …", file=sys.stderr, flush=True)
+
+        def on_end(self, _: event.Event) -> None:
+            pass
+
+    event.register("numba:compile", Announcement())
 
 
-class OneRowRMSNorm(nn.Module):
-    """RMSNorm in four operations: PyTorch's takes eight on a CPU (27 against 13 µs for one row of 384).
+def array(tensor: Tensor) -> NDArray[Any]:
+    """The numbers of a tensor, where they are; bfloat16 as the bits that numpy has no name for."""
+    tensor = tensor.detach()
+    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
-    x / √(mean x² + ε) × weight = x × √C weight / hypot(‖x‖, √(C ε)), for C channels.
-    """
 
-    def __init__(self, norm: nn.RMSNorm) -> None:
-        super().__init__()
-        assert norm.weight is not None
-        assert norm.eps is not None
-        C = norm.weight.numel()
-        self.weight = nn.Buffer(norm.weight.detach() * C**0.5)
-        self.floor = nn.Buffer(torch.tensor((C * norm.eps) ** 0.5))
+def stack(tensors: Sequence[Tensor], empty: tuple[int, ...]) -> NDArray[Any]:
+    """Tensors of one shape as one array; zeros of a shape `empty` if there are none."""
+    return array(torch.stack([t.detach() for t in tensors]).float() if tensors else torch.zeros(empty))
 
-    def forward(self, x: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return (x * self.weight).div_(length.hypot_(self.floor))
+
+def table(embedding: nn.Embedding | None, width: int) -> NDArray[Any]:
+    """An embedding's rows; none if there is none."""
+    return array(torch.zeros(0, width) if embedding is None else embedding.weight)
+
+
+def norms(modules: Sequence[nn.Module | None], width: int) -> NDArray[Any]:
+    """Gains and biases of norms over `width` channels: (norms, 2, width)."""
+    pairs = torch.stack([torch.ones(width), torch.zeros(width)]).repeat(len(modules), 1, 1)
+    for pair, module in zip(pairs, modules, strict=True):
+        for row, name in enumerate(("weight", "bias")):
+            parameter = getattr(module, name, None)
+            if parameter is not None:
+                pair[row] = parameter.detach()
+    return array(pairs)

@@ -26,7 +26,7 @@ PRETRAIN: dict[str, PretrainConfig] = {
         neighbours=0,
         value_embeddings=False,
         batch_rows=32,
-        optim=OptimConfig(matrix_lr=0.06, ngram_lr=0.05),
+        optim=OptimConfig(matrix_lr=0.06, ngram_lr=0.03),
         loop=LoopConfig(num_steps=40, warmup_steps=2),
         eval_every=0,
         save_every=0,
@@ -138,12 +138,12 @@ LAPTOP = Speedrun(
     ),
     dpo=DPOConfig(
         pairs=800, batch_rows=32, preference=DPOLoss(beta=0.3, nll=3.0), eval_every=0, save_every=0, tensorboard=False,
-        optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.02, head_lr=0.001),
+        optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.004, head_lr=0.001),
     ),
     rl=RLConfig(
         tasks=("curriculum:arithmetic+word_problems",), eval_prompts=128,
         loop=LoopConfig(num_steps=24, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
-        optim=OptimConfig(matrix_lr=0.003, embed_lr=0.005, ngram_lr=0.005, head_lr=0.0003),
+        optim=OptimConfig(matrix_lr=0.003, embed_lr=0.005, ngram_lr=0.001, head_lr=0.0003),
     ),
     documents=6000,
     questions=(160, 800, 800, 3200),

@@ -219,14 +219,87 @@ def test_adamw_is_pytorchs() -> None:
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
+# --- rows ---
+
+
+class PlainRows:
+    """Adam without momentum, a row at a time, in float64: only rows with a gradient move, by √(1 - β2ᵗ) × g / √v."""
+
+    def __init__(self, table: Tensor, lr: float, beta2: float, weight_decay: float) -> None:
+        self.table, self.variance, self.steps = table.detach().double(), [0.0] * len(table), 0
+        self.lr, self.beta2, self.weight_decay = lr, beta2, weight_decay
+
+    def step(self, gradient: Tensor) -> None:
+        self.steps += 1
+        self.table *= 1 - self.lr * self.weight_decay
+        for row, g in enumerate(gradient.double()):
+            if g.any():
+                self.variance[row] = self.beta2 * self.variance[row] + (1 - self.beta2) * float((g**2).mean())
+                correction = 1 - self.beta2**self.steps
+                self.table[row] -= self.lr * g / math.sqrt(self.variance[row] / correction)
+
+
+def few_rows(num_rows: int, columns: int, seed: int) -> Tensor:
+    """A sparse gradient: five entries, two of them of one row, one of zeros."""
+    generator = torch.Generator().manual_seed(seed)
+    hit = torch.randperm(num_rows, generator=generator)[:4].repeat(2)[:5]
+    values = normal(5, columns, seed=seed) * 10.0 ** (seed % 3 - 1)
+    values[3] = 0.0
+    return torch.sparse_coo_tensor(hit[None], values, (num_rows, columns), check_invariants=True)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_rows_are_the_plain_rows(sparse: bool, weight_decay: float) -> None:
+    """Twenty steps: from a gradient that lists its rows, and from one that is zero in the others."""
+    settings_ = {"lr": 0.02, "beta2": 0.9, "weight_decay": weight_decay}
+    table = nn.Parameter(normal(30, 6))
+    plain = PlainRows(table, **settings_)
+    optimizer = MuonAdamW([{"kind": "rows", "params": [table], **settings_}])
+    for step in range(20):
+        gradient = few_rows(30, 6, seed=step)
+        table.grad = gradient if sparse else gradient.to_dense()
+        optimizer.step()
+        plain.step(gradient.to_dense())
+    torch.testing.assert_close(table.detach().double(), plain.table, atol=1e-5, rtol=1e-5)
+    assert (table - normal(30, 6)).abs().max() > 0.1
+
+
+def test_a_row_of_one_column_is_pytorchs_sparse_adam() -> None:
+    """There the mean over the columns is the square itself. PyTorch's first beta 0 is no momentum."""
+    ours, theirs = (nn.Parameter(normal(30, 1)) for _ in range(2))
+    settings_ = {"lr": 0.02, "eps": 1e-10}
+    optimizers = [MuonAdamW([{"kind": "rows", "params": [ours], "beta2": 0.9, **settings_}]),
+                  torch.optim.SparseAdam([theirs], betas=(0.0, 0.9), **settings_)]  # fmt: skip
+    for step in range(12):
+        hit = torch.randperm(30, generator=torch.Generator().manual_seed(step))[None, :4]
+        for parameter, optimizer in zip((ours, theirs), optimizers, strict=True):
+            parameter.grad = torch.sparse_coo_tensor(hit, normal(4, 1, seed=step), (30, 1), check_invariants=True)
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_a_sparse_gradient_beside_adamw_is_a_dense_one() -> None:
+    """A primer model may be trained with AdamW alone; its rows then decay and drift as PyTorch's do."""
+    one, other = (nn.Parameter(normal(30, 6)) for _ in range(2))
+    optimizers = [MuonAdamW([{"params": [one]}]), MuonAdamW([{"params": [other]}])]
+    for step in range(5):
+        one.grad = few_rows(30, 6, seed=step)
+        other.grad = one.grad.to_dense()
+        for optimizer in optimizers:
+            optimizer.step()
+    assert torch.equal(one, other)
+
+
 # --- going on ---
 
 
 def test_a_saved_state_continues_identically() -> None:
-    """To the last bit, Muon and AdamW, after six steps of twelve."""
+    """To the last bit, Muon, rows and AdamW, after six steps of twelve."""
 
     def make() -> tuple[list[nn.Parameter], MuonAdamW]:
         matrices, vector = [nn.Parameter(normal(12, 4, seed=i)) for i in range(2)], nn.Parameter(normal(5))
+        table = nn.Parameter(normal(9, 4))
         muon = {
             "kind": "muon",
             "params": matrices,
@@ -234,7 +307,9 @@ def test_a_saved_state_continues_identically() -> None:
             "lr": 0.02,
             "weight_decay": 0.1,
         }
-        return [*matrices, vector], MuonAdamW([muon, {"kind": "adamw", "params": [vector], "lr": 0.01}])
+        rows = {"kind": "rows", "params": [table], "lr": 0.01}
+        others = [{"kind": "adamw", "params": [vector], "lr": 0.01}, rows]
+        return [*matrices, vector, table], MuonAdamW([muon, *others])
 
     def train(parameters: list[nn.Parameter], optimizer: MuonAdamW, steps: range) -> None:
         for step in steps:

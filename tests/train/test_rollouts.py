@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -107,7 +108,9 @@ def test_groups_whose_answers_are_all_worth_the_same_are_replaced(begun: Start, 
     found = Sampler(config(prompts=4, samples=12), begun).round(0)
     assert found.metrics["groups_dropped"] > 0
     prompts = {begun.tokenizer.decode(answer.ids) for answer in found.answers}
-    assert not any(f"Say a or b. {number}" in prompt for prompt in prompts for number in (1, 3, 5, 7, 9))
+    numbers = [int(number) for prompt in prompts for number in re.findall(r"Say a or b\. (\d+)", prompt)]
+    assert numbers
+    assert all(number % 2 == 0 for number in numbers)
     assert len(found.answers) % 12 == 0
     for first in range(0, len(found.answers), 12):
         advantages = [answer.advantage for answer in found.answers[first : first + 12]]

@@ -1,8 +1,9 @@
-"""Muon for the matrices, AdamW for everything else, in one optimizer; and the schedules.
+"""Muon for the matrices, rows of their own for the n-grams, AdamW for everything else; and the schedules.
 
 Muon replaces the gradient of a matrix by the nearest (semi-)orthogonal matrix, so that every direction in which
 the matrix can act moves by the same amount, not only the few that dominate the gradient. It holds for linear maps
-between activations; embeddings, the head, gains and scalars are AdamW's.
+between activations; embeddings, the head, gains and scalars are AdamW's. Of the n-gram table a step reads a tenth or
+less of the rows, and only those are updated.
 
 The schedules at the end are pure functions of the step. Nothing here holds a clock, so resuming needs no state.
 """
@@ -43,7 +44,7 @@ class OptimConfig:
     """Muon's."""
     embed_lr: float = 0.3
     """Of the embeddings at width 768; like the next three scaled by (width / 768)^-½."""
-    ngram_lr: float = 0.1
+    ngram_lr: float = 0.02
     head_lr: float = 0.008
     scalar_lr: float = 0.01
     adamw_lr: float = 6e-4
@@ -81,7 +82,7 @@ def build_optimizer(model: GPT, config: OptimConfig) -> "MuonAdamW":
         return MuonAdamW(groups)
     scale = (model.config.width / 768) ** -0.5
     kinds: dict[str, dict[str, Any]] = {
-        "ngram": {"lr": config.ngram_lr * scale, "betas": (0.8, 0.99), "weight_decay": config.embed_decay},
+        "ngram": {"kind": "rows", "lr": config.ngram_lr * scale, "beta2": 0.99, "weight_decay": config.embed_decay},
         "embed": {"lr": config.embed_lr * scale, "betas": (0.8, 0.95), "weight_decay": config.embed_decay},
         "head": {"lr": config.head_lr * scale, "betas": (0.8, 0.95), "weight_decay": config.embed_decay},
         "": {"lr": config.scalar_lr, "betas": (0.8, 0.95)},
@@ -129,10 +130,11 @@ def gram_polynomials(A: Tensor, coefficients: Coefficients) -> Tensor:
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """One optimizer, two kinds of parameter group.
+    """One optimizer, three kinds of parameter group.
 
     kind="muon":  params (2-D), splits (rows of each map inside a weight), lr, momentum, weight_decay, variance
                   (NorMuon's row normalisation, arXiv 2510.05491), beta2 (its average), coefficients, dtype.
+    kind="rows":  params (tables, whose gradients may be sparse), lr, beta2, eps, weight_decay.
     kind="adamw": params, lr, betas, eps, weight_decay.
 
     Weight decay is decoupled and scaled by the learning rate; Muon's is cautious: it acts only where it and the
@@ -159,7 +161,7 @@ class MuonAdamW(torch.optim.Optimizer):
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             if params:
-                (self.muon if group["kind"] == "muon" else self.adamw)(group, params)
+                {"muon": self.muon, "rows": self.rows, "adamw": self.adamw}[group["kind"]](group, params)
 
     def adamw(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """PyTorch's fused kernel: one pass over memory instead of a dozen."""
@@ -172,12 +174,36 @@ class MuonAdamW(torch.optim.Optimizer):
                 }
         states = [self.state[p] for p in params]
         adamw(
-            params, [p.grad for p in params],  # type: ignore[misc]
+            params, [p.grad.to_dense() for p in params if p.grad is not None],
             [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states], [], [s["step"] for s in states],
             fused=True, amsgrad=False, maximize=False,
             beta1=group["betas"][0], beta2=group["betas"][1],
             lr=group["lr"], weight_decay=group["weight_decay"], eps=group["eps"],
         )  # fmt: skip
+
+    def rows(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """Adam without momentum, its variance one number a row (N, C), of the rows whose gradient is not zero.
+
+        A row is hit once in many steps: momentum would move it on where nothing has read it, and costs a pass over the
+        whole table. The variance is an average over the row's own hits, as in torch.optim.SparseAdam, and over its
+        columns, as in DLRM's row-wise AdaGrad (arXiv 1906.00091). A dense gradient gives the same as a sparse one.
+        """
+        for p in params:
+            if not self.state[p]:
+                self.state[p] = {"step": torch.zeros((), device=p.device), "variance": p.new_zeros(p.size(0), 1)}
+            assert p.grad is not None
+            state, beta2 = self.state[p], group["beta2"]
+            gradient = p.grad.coalesce() if p.grad.is_sparse else p.grad.to_sparse(1)
+            hit, rows = gradient.indices()[0], gradient.values()  # (N,) and (N, C)
+            state["step"] += 1
+            mean_square = rows.square().mean(dim=-1, keepdim=True)
+            rate = (1 - beta2) * (mean_square > 0)  # padding is read, and its gradient is zero
+            variance = state["variance"][hit].lerp_(mean_square, rate)
+            state["variance"][hit] = variance
+            rms = (variance / (1 - beta2 ** state["step"])).sqrt() + group["eps"]
+            if group["weight_decay"]:
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+            p.index_add_(0, hit, rows / rms, alpha=-group["lr"])
 
     def muon(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Nesterov momentum, then the matrices of one shape orthogonalised together."""

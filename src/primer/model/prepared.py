@@ -20,6 +20,7 @@ from primer.model.gpt import GPT, Linear
 Weights = Literal["auto", "float32", "bfloat16", "int8"]
 
 FEW = 64  # tokens: when more are read at once, PyTorch's products are as fast as the loops
+WORTH_SHARING = 2**25  # products a pass: below, cores wait for each other longer than they save
 ONE_PASS = threading.Lock()  # one has all cores, and not every thread pool that numba may find lets two begin at once
 
 
@@ -88,6 +89,7 @@ class Loops:
             final_norm=norms([model.final_norm], config.width)[0],
             **{name: maps.matrix(loops.Matrix) for name, maps in self.maps.items()},
         )
+        self.num_weights = sum(maps.stored.numel() for name, maps in self.maps.items() if name != "head")
         self.shape = loops.Shape(
             context=config.context, num_heads=config.num_heads, num_kv_heads=config.num_kv_heads,
             head_dim=config.head_dim, centred=config.norm != "rms", eps=config.norm_eps,
@@ -113,13 +115,14 @@ class Loops:
         x = np.empty((len(slots), self.model.config.width), np.float32)
         tokens = self.kernels.Tokens(ids, slots, positions)
         cached = self.kernels.Cache(array(cache.keys), array(cache.values), array(cache.inputs))
-        self._run(self.kernels.read, tokens, cached, self.weights, self.shape, x)
+        self._run(self.num_weights * len(x), self.kernels.read, tokens, cached, self.weights, self.shape, x)
         return torch.from_numpy(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden (N, C), float32, to float32 logits (N, V)."""
         y = np.empty((len(hidden), self.model.config.vocab_size), np.float32)
-        self._run(self.kernels.multiply, hidden.numpy(), self.weights.head, 0, y)
+        head = self.weights.head
+        self._run(head.weight.size * len(y), self.kernels.multiply, hidden.numpy(), head, 0, y)
         return self.model.squash(torch.from_numpy(y))
 
     def share_weights(self) -> None:
@@ -129,12 +132,13 @@ class Loops:
             maps.share(self.model.compute_dtype)
 
     @staticmethod
-    def _run(kernel: Any, *arguments: Any) -> None:
-        """Call a kernel with as many threads as PyTorch would take."""
+    def _run(num_products: int, kernel: Any, *arguments: Any) -> None:
+        """Call a kernel, with as many threads as PyTorch would take if they are worth it."""
         import numba
 
+        threads = torch.get_num_threads() if num_products > WORTH_SHARING else 1
         with ONE_PASS:
-            numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+            numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
             kernel(*arguments)
 
 

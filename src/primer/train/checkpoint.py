@@ -25,7 +25,9 @@ from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW
 from primer.model.weights import fill_model, load_tensors, save_model, save_tensors
 
-STATE_PARTS = {"muon": ("momentum", "variance"), "adamw": ("step", "exp_avg", "exp_avg_sq")}
+STATE_PARTS = {
+    "muon": ("momentum", "variance"), "rows": ("step", "variance"), "adamw": ("step", "exp_avg", "exp_avg_sq"),
+}  # fmt: skip
 OPTIMIZER_FILE, STATE_FILE, BEST_FILE = "optimizer.safetensors", "state.json", "best.json"
 
 

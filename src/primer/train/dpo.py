@@ -80,7 +80,7 @@ class DPOConfig(StageConfig):
     epochs: int = 1
     preference: DPOLoss = field(default_factory=DPOLoss)
     optim: OptimConfig = field(
-        default_factory=lambda: OptimConfig(matrix_lr=0.001, embed_lr=0.001, ngram_lr=0.001, head_lr=0.0001)
+        default_factory=lambda: OptimConfig(matrix_lr=0.001, embed_lr=0.001, ngram_lr=0.0002, head_lr=0.0001)
     )
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(warmup_steps=5, decay=1.0))
 

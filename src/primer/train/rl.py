@@ -83,7 +83,7 @@ class RLConfig(StageConfig):
     """Prompts of the validation split on which pass@1 and pass@k (k: samples) are measured."""
     policy: PolicyLoss = field(default_factory=PolicyLoss)
     optim: OptimConfig = field(
-        default_factory=lambda: OptimConfig(matrix_lr=0.002, embed_lr=0.005, ngram_lr=0.005, head_lr=0.0003)
+        default_factory=lambda: OptimConfig(matrix_lr=0.002, embed_lr=0.005, ngram_lr=0.001, head_lr=0.0003)
     )
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(num_steps=20, warmup_steps=2, decay=0.5))
 

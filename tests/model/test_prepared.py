@@ -46,9 +46,8 @@ def read(windows: Windows, ids: Tensor, steps: Sequence[Sequence[int]]) -> Tenso
         windows.open(row, its_ids.numpy())
     states: list[list[Tensor]] = [[] for _ in ids]
     for counts in steps:
-        hidden = windows.read(range(len(ids)), np.array(counts))
-        for row, count in enumerate(counts):
-            states[row].append(hidden[row, :count])
+        for row, hidden in enumerate(windows.read(range(len(ids)), np.array(counts)).split(list(counts))):
+            states[row].append(hidden)
     return torch.stack([torch.cat(parts) for parts in states])
 
 

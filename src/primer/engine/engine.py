@@ -2,7 +2,7 @@
 
 The engine knows no text. Tokenizer, stop rules, tools and display belong to those who call it.
 
-Legend of shapes: B rows that run, C width, V vocabulary.
+Legend of shapes: B rows that run, N ids read in a pass, T of one row, C width, V vocabulary.
 """
 
 import concurrent.futures
@@ -106,17 +106,18 @@ class Engine:
         ready: list[Row] = []
         states: list[Tensor] = []
         for slots, counts in self.rows.passes():
-            hidden = self.rows.windows.read(slots, counts)  # (B, T, C)
-            rows = [
-                (place, row) for place, slot in enumerate(slots) if counts[place] and (row := self.rows.slots[slot])
-            ]
-            self._score([(place, row) for place, row in rows if row.targets], counts, hidden)
-            unread = self.rows.windows.unread(len(self.rows.slots))
-            rows = [(place, row) for place, row in rows if not unread[row.slot] and not row.targets]
-            if rows:
-                places = np.array([place for place, _ in rows])
-                states.append(hidden[torch.from_numpy(places), torch.from_numpy(counts[places] - 1)])
-                ready += [row for _, row in rows]
+            hidden, end, last = self.rows.windows.read(slots, counts), 0, list[int]()  # (N, C)
+            for slot, count in zip(slots, counts.tolist(), strict=True):
+                row, end = self.rows.slots[slot], end + count
+                if row is None or not count:
+                    continue
+                if row.targets:
+                    self._score(row, hidden[end - count : end])
+                elif self.rows.windows.has_read(slot):
+                    ready.append(row)
+                    last.append(end - 1)
+            if last:
+                states.append(hidden if len(last) == len(hidden) else hidden[torch.tensor(last)])
         if ready:
             for row, token in zip(ready, self._sample(ready, torch.cat(states)), strict=True):
                 tokens += self._write(row, token)
@@ -203,21 +204,19 @@ class Engine:
             finally:
                 self.clear()
 
-    def _score(self, rows: list[tuple[int, Row]], counts: NDArray[np.int64], hidden: Tensor) -> None:
-        """Find the targets among what comes after the ids just read: hidden (B, T, C) at the places of these rows."""
-        for place, row in rows:
-            end = int(self.rows.windows.num_read[row.slot])
-            start = end - int(counts[place])
-            length = int(self.rows.windows.length[row.slot])
-            first = max(start, length - len(row.targets))  # the last id of the prompt foretells the first target
-            if first < end:
-                logits = self.rows.windows.logits(hidden[place, first - start : end - start])
-                targets = torch.tensor(row.targets[first - length : end - length or None], device=logits.device)
-                logprobs = logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(dim=-1)
-                likeliest = logits.argmax(dim=-1) == targets
-                row.found += zip(logprobs.tolist(), likeliest.tolist(), strict=True)
-            if end == length:
-                self.rows.leave(row)
+    def _score(self, row: Row, hidden: Tensor) -> None:
+        """Find the targets among what comes after the ids that a row has just read: hidden (T, C)."""
+        end, length = int(self.rows.windows.num_read[row.slot]), int(self.rows.windows.length[row.slot])
+        start = end - len(hidden)
+        first = max(start, length - len(row.targets))  # the last id of the prompt foretells the first target
+        if first < end:
+            logits = self.rows.windows.logits(hidden[first - start :])
+            targets = torch.tensor(row.targets[first - length : end - length or None], device=logits.device)
+            logprobs = logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(dim=-1)
+            likeliest = logits.argmax(dim=-1) == targets
+            row.found += zip(logprobs.tolist(), likeliest.tolist(), strict=True)
+        if end == length:
+            self.rows.leave(row)
 
     def _sample(self, rows: list[Row], states: Tensor) -> list[Token]:
         """The next token of each row, after states (B, C)."""

@@ -82,6 +82,9 @@ class Scheduler:
     def passes(self) -> Iterator[tuple[range | NDArray[np.int64], NDArray[np.int64]]]:
         """What to read now: slots, and how many ids in each. First those that write, one id a row, then prompts."""
         unread = self.windows.unread(len(self.slots))
+        if len(unread) and (unread == 1).all():  # nearly always
+            yield range(len(unread)), unread
+            return
         writing = unread == 1
         if writing.any():
             writing |= (unread > 0) & (unread <= RIDE)

@@ -1,6 +1,6 @@
 """The ids that each running row sees, and the cache of those that the model has read.
 
-Legend of shapes: B rows read now, T ids of each, C width.
+Legend of shapes: B rows read now, T ids of each at most, N of all of them, C width.
 """
 
 import numpy as np
@@ -80,8 +80,12 @@ class Windows:
         """How many ids of each of the first slots the model has not read yet."""
         return self.length[:num_slots] - self.num_read[:num_slots]
 
+    def has_read(self, slot: int) -> bool:
+        """Whether the model has read all ids of a row."""
+        return bool(self.num_read[slot] == self.length[slot])
+
     def read(self, slots: range | NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
-        """The model's state (B, T, C) after each of the next `counts` unread ids of these slots, padded at the end."""
+        """The model's states (N, C) after the next `counts` unread ids of these slots, row after row."""
         places = np.arange(slots.start, slots.stop) if isinstance(slots, range) else slots
         starts = self.num_read[places]
         self.num_read[places] = starts + counts
@@ -92,7 +96,9 @@ class Windows:
         window = self.ids[places[:, None], np.minimum(columns, self.ids.shape[1] - 1)]
         ids = torch.from_numpy(window).to(self.cache.device, non_blocking=True)
         span = self.cache.span(slots, starts, counts, before=ids[:, : self.margin])
-        return self.model.hidden(ids[:, self.margin :].clamp(min=0), span)
+        hidden = self.model.hidden(ids[:, self.margin :].clamp(min=0), span)  # (B, T, C)
+        real = np.flatnonzero(np.arange(counts.max()) < counts[:, None])
+        return hidden.flatten(0, 1)[torch.from_numpy(real).to(self.cache.device, non_blocking=True)]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The model's logits (N, V) after states (N, C)."""
@@ -109,17 +115,12 @@ class Windows:
         return True
 
     def _read_by_loops(self, slots: NDArray[np.int64], starts: NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
-        """As `read`. Rows are read side by side as they are, without padding."""
+        """As `read`; rows of any length go side by side without padding."""
         assert self.loops is not None
         self.cache.reserve(int(slots.max()) + 1, int((starts + counts).max()))
-        steps = np.arange(counts.max())
-        real = steps < counts[:, None]  # (B, T)
-        states = self.loops.hidden(self.ids, np.repeat(slots, counts), (starts[:, None] + steps)[real], self.cache)
-        if real.all():
-            return states.view(*real.shape, -1)
-        hidden = states.new_zeros(*real.shape, states.size(-1))
-        hidden[torch.from_numpy(real)] = states
-        return hidden
+        offsets = starts - counts.cumsum() + counts  # what a token's number in the pass is short of its position
+        positions = np.arange(counts.sum()) + np.repeat(offsets, counts)
+        return self.loops.hidden(self.ids, np.repeat(slots, counts), positions, self.cache)
 
     def _grow(self, num_slots: int) -> None:
         missing = max(num_slots, 2 * len(self.length)) - len(self.length)

@@ -20,7 +20,7 @@ from primer.model.gpt import GPT, Linear
 Weights = Literal["auto", "float32", "bfloat16", "int8"]
 
 FEW = 64  # tokens: when more are read at once, PyTorch's products are as fast as the loops
-WORTH_SHARING = 2**25  # products a pass: below, cores wait for each other longer than they save
+WORTH_SHARING = 2**23  # products a pass: below, cores wait for each other longer than they save
 ONE_PASS = threading.Lock()  # one has all cores, and not every thread pool that numba may find lets two begin at once
 
 

@@ -75,7 +75,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> toys.Toy:
 
 def taught(base: Path, folder: Path, answers: Sequence[Sequence[Message]], steps: int) -> Path:
     """A run fine-tuned to answer `Say a or b.` in one of these ways."""
-    rows = [[user(f"Say a or b. {i % 10}"), *answers[i % len(answers)]] for i in range(10 * len(answers))]
+    rows = [[user(f"Say a or b. {i // len(answers)}"), *answers[i % len(answers)]] for i in range(10 * len(answers))]
     data = tiny.jsonl(folder / "data.jsonl", map(tiny.as_row, rows))
     loop = LoopConfig(num_steps=steps, warmup_steps=2)
     sft.main(tiny.stage_config(sft.SFTConfig, base, folder / "run", data=(str(data),), loop=loop, eval_every=0))

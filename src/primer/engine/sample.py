@@ -87,8 +87,10 @@ def load_to_generate(folder: Path, tokenizer: Tokenizer, runtime: Runtime, weigh
             f"{model.config.vocab_size}: it is not the one it was trained with. Restore the run's tokenizer.json."
         )
     model.compute_dtype = runtime.dtype
-    announce_compiling()
-    return prepare_to_generate(model, weights)
+    prepare_to_generate(model, weights)
+    if model.loops:
+        announce_compiling()
+    return model
 
 
 def build_engine(folder: Path, tokenizer: Tokenizer, runtime: Runtime, weights: Weights) -> Engine:

@@ -6,6 +6,7 @@ Legend of shapes: N tokens, C width, V vocabulary, L layers, O outputs and I inp
 import sys
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from primer.model.gpt import GPT, Linear
 Weights = Literal["auto", "float32", "bfloat16", "int8"]
 
 FEW = 64  # tokens: when more are read at once, PyTorch's products are as fast as the loops
-WORTH_SHARING = 2**23  # products a pass: below, cores wait for each other longer than they save
+WORTH_ALL_CORES = 2**23  # products a pass: below, cores wait for each other longer than they save
 ONE_PASS = threading.Lock()  # one has all cores, and not every thread pool that numba may find lets two begin at once
 
 
@@ -136,7 +137,7 @@ class Loops:
         """Call a kernel, with as many threads as PyTorch would take if they are worth it."""
         import numba
 
-        threads = torch.get_num_threads() if num_products > WORTH_SHARING else 1
+        threads = torch.get_num_threads() if num_products > WORTH_ALL_CORES else 1
         with ONE_PASS:
             numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
             kernel(*arguments)
@@ -169,6 +170,7 @@ class LinearMaps:
             linear.weight = nn.Parameter(stored.to(dtype), requires_grad=False)
 
 
+@lru_cache(maxsize=1)
 def announce_compiling() -> None:
     """Say so on standard error when the loops are about to be compiled, which happens once on a machine."""
     from numba.core import event

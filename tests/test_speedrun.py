@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from primer import speedrun
-from primer.core.errors import ConfigError, Interrupted
-from primer.presets import LAPTOP, SPEEDRUNS, Speedrun, longer
+from primer.core.errors import ConfigError, Interrupted, UserError
+from primer.presets import LAPTOP, SPEEDRUNS, Speedrun, find_recipe, longer
 from primer.speedrun import STAGES, Ledger, SpeedrunConfig, main, write_lessons
 from primer.text.tokenizer import Tokenizer
 
@@ -104,3 +104,45 @@ def test_the_lessons_and_their_tokenizer(tmp_path: Path) -> None:
 def test_a_scale_that_would_change_nothing_or_leave_nothing(preset: str, scale: float) -> None:
     with pytest.raises(ConfigError, match="leaves no steps"):
         longer(SPEEDRUNS[preset], scale)
+
+
+def test_a_recipe_of_ones_own(tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(
+        '{"preset": "tiny", "text": "books/", "tasks": ["bpb", "svamp"], "questions": [1, 2, 3, 4],'
+        ' "base": {"vocab_size": 700, "shape": {"num_heads": 2}, "optim": {"matrix_lr": 1}},'
+        ' "sft": {"data": ["talks.jsonl=2"], "on_bad": "skip"}}'
+    )
+    tiny = SPEEDRUNS["tiny"]
+    optim = replace(tiny.base.optim, matrix_lr=1)
+    shape = replace(tiny.base.shape, num_heads=2)
+    assert find_recipe(str(file)) == replace(
+        tiny, text="books/", tasks=("bpb", "svamp"), questions=(1, 2, 3, 4),
+        base=replace(tiny.base, vocab_size=700, shape=shape, optim=optim),
+        sft=replace(tiny.sft, data=("talks.jsonl=2",), on_bad="skip"),
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    main(SpeedrunConfig(str(file)))
+    assert (tmp_path / "runs/mine/speedrun.json").is_file()
+    assert done == list(STAGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "holds no recipe"),
+        ("{", "is damaged"),
+        ('{"preset": "laptob"}', "did you mean 'laptop'"),
+        ('{"texd": "books/"}', "no option 'texd' in Speedrun; did you mean 'text'"),
+        ('{"base": {"depht": 2}}', "no option 'depht' in PretrainConfig"),
+        ('{"base": 3}', "'base' is 3"),
+        ('{"base": {"vocab_size": "big"}}', "'vocab_size' is 'big', where something like 512 belongs"),
+        ('{"base": {"vocab_size": true}}', "'vocab_size' is True"),
+        ('{"sft": {"data": "talks.jsonl"}}', "'data' is 'talks.jsonl'"),
+    ],
+)
+def test_refuses_a_recipe_that_cannot_be(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        find_recipe(str(file))

@@ -4,7 +4,9 @@ speedrun --preset NAME`, the whole way."""
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from primer.core.errors import ConfigError
+from primer.core.config import changed
+from primer.core.errors import ConfigError, suggest
+from primer.core.files import read_json
 from primer.model.families import ShapeOverrides
 from primer.model.optim import OptimConfig
 from primer.train.dpo import DPOConfig, DPOLoss
@@ -188,3 +190,19 @@ SPEEDRUNS: dict[str, Speedrun] = {
     # Eight H100s: 20 layers, the size of nanochat's $100 speedrun. No machine has run it yet.
     "8xh100": replace(HUB, base=replace(HUB.base, depth=20), sft=replace(HUB.sft, batch_rows=256)),
 }
+
+
+def find_recipe(name: str) -> Speedrun:
+    """A preset by its name, or a recipe of one's own: a .json file that names a preset and what differs from it.
+
+    {"preset": "laptop", "text": "books/", "base": {"vocab_size": 2048}, "sft": {"data": ["talks.jsonl", "gsm8k=0.5"]}}
+
+    Raises ConfigError for a preset or an option that does not exist, UserError for a file that cannot be read.
+    """
+    values = read_json(Path(name)) if name.endswith(".json") else {"preset": name}
+    if not isinstance(values, dict):
+        raise ConfigError(f'{name} holds no recipe. Write it as {{"preset": "laptop", "text": "books/"}}.')
+    preset = str(values.pop("preset", "laptop"))
+    if preset not in SPEEDRUNS:
+        raise ConfigError(f"there is no preset {preset!r}; {suggest(preset, SPEEDRUNS)}")
+    return changed(SPEEDRUNS[preset], values)

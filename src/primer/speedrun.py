@@ -21,13 +21,13 @@ from typing import Any
 from rich.console import Console
 
 from primer.core.config import from_json, to_json
-from primer.core.errors import ConfigError, TrainingError, suggest
+from primer.core.errors import ConfigError, TrainingError
 from primer.core.files import atomic_path, read_json, write_json
 from primer.core.rundir import LEDGER, RUNS, RunDir
 from primer.core.runtime import RuntimeConfig, machine, start_runtime
 from primer.evaluate.eval import EvalConfig, evaluate, show
 from primer.evaluate.speedrun_report import write_speedrun_report
-from primer.presets import SPEEDRUNS, Speedrun, longer
+from primer.presets import SPEEDRUNS, Speedrun, find_recipe, longer
 from primer.tasks.curriculum.curriculum import Curriculum
 from primer.text.chat import Message
 from primer.text.tokenizer import train_tokenizer
@@ -44,9 +44,10 @@ class SpeedrunConfig:
     """Raw text to an assistant that one can talk to: the whole way, resumable."""
 
     preset: str = "laptop"
-    """laptop (two cores, ten minutes), tiny (a minute), gpu (one GPU, data from the hub), 8xh100."""
+    """laptop (two cores, ten minutes), tiny (a minute), gpu (one GPU, data from the hub), 8xh100; or a recipe of your
+    own, FILE.json."""
     run: Path | None = None
-    """Folder of everything; None: runs/ and the preset's name."""
+    """Folder of everything; None: runs/ and the name of the preset or recipe."""
     scale: float = 1.0
     """Train base and SFT so many times as long, where the preset counts their steps."""
     price: float | None = None
@@ -90,12 +91,10 @@ class Ledger:
 
 def main(config: SpeedrunConfig) -> None:
     """Run what is left to do. Raises ConfigError for a preset that does not exist, Interrupted on Ctrl-C."""
-    if config.preset not in SPEEDRUNS:
-        raise ConfigError(f"there is no preset {config.preset!r}; {suggest(config.preset, SPEEDRUNS)}")
-    root = config.run or RUNS / config.preset
     if not config.scale > 0:
         raise ConfigError(f"--scale is {config.scale}, and must be above 0.")
-    recipe = with_runtime(longer(SPEEDRUNS[config.preset], config.scale), config.runtime)
+    recipe = with_runtime(longer(find_recipe(config.preset), config.scale), config.runtime)
+    root = config.run or RUNS / Path(config.preset).stem
     console = Console(highlight=False, emoji=False)
     with RunDir(root).locked():
         ledger = Ledger(root, config.preset, config.scale, config.price)

@@ -215,9 +215,9 @@ def listen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     shapes: list[tuple[int, int]] = []
     read = Windows.read
 
-    def note(windows: Windows, slots: Any, counts: Any) -> torch.Tensor:
+    def note(windows: Windows, slots: Any, counts: Any, wanted: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         shapes.append((len(counts), int(counts.max())))
-        return read(windows, slots, counts)
+        return read(windows, slots, counts, wanted)
 
     monkeypatch.setattr(Windows, "read", note)
     return shapes

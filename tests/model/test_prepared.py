@@ -1,6 +1,7 @@
 """The loops against the model that they stand in for, and what is stored against what is computed."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from primer.core.compiled import float_loop
 from primer.core.errors import ConfigError
 from primer.engine.windows import Windows
-from primer.model import loops
+from primer.model import loops, prepared
 from primer.model.cache import KVCache
 from primer.model.families import FAMILIES, family
 from primer.model.gpt import GPT, MLPS
@@ -21,6 +22,16 @@ from primer.model.prepared import LinearMaps, Loops, Weights, array, prepare_to_
 
 STORED: list[Weights] = ["float32", "bfloat16", "int8"]
 ROWS, LENGTH = 3, 20
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Three threads, and no pass too small for them."""
+    monkeypatch.setattr(prepared, "WORTH_ALL_CORES", 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
 
 
 def random_model(name: str, **fields: object) -> GPT:
@@ -42,13 +53,23 @@ def random_ids() -> Tensor:
 
 def read(windows: Windows, ids: Tensor, steps: Sequence[Sequence[int]]) -> Tensor:
     """The states (rows, T, C) of ids (rows, T), so many of each row at each step."""
+    return read_both(windows, ids, steps)[0]
+
+
+def read_both(windows: Windows, ids: Tensor, steps: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """The same, and the logits (rows, T, V)."""
     for row, its_ids in enumerate(ids):
         windows.open(row, its_ids.numpy())
-    states: list[list[Tensor]] = [[] for _ in ids]
+    found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in ids]
     for counts in steps:
-        for row, hidden in enumerate(windows.read(range(len(ids)), np.array(counts)).split(list(counts))):
-            states[row].append(hidden)
-    return torch.stack([torch.cat(parts) for parts in states])
+        order = list(range(sum(counts)))[::-1]  # any may be wanted, in any order
+        hidden, logits = windows.read(range(len(ids)), np.array(counts), order)
+        for row, parts in enumerate(
+            zip(hidden.clone().split(list(counts)), logits.flip(0).split(list(counts)), strict=True)
+        ):
+            found[row].append(parts)
+    states, logits = (torch.stack([torch.cat([parts[i] for parts in row]) for row in found]) for i in range(2))
+    return states, logits
 
 
 @pytest.mark.parametrize("stored", STORED)
@@ -59,11 +80,9 @@ def test_loops_compute_what_the_model_computes(name: str, fields: dict[str, obje
     ids = random_ids()
     with torch.inference_mode():
         expected = model.hidden(ids)
-        windows = Windows(model)
-        found = read(windows, ids, [[7, 3, 0], *[[1, 1, 1]] * 13, [0, 4, 7]])
+        found, logits = read_both(Windows(model), ids, [[7, 3, 0], *[[1, 1, 1]] * 13, [0, 4, 7]])
         torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
-        logits = windows.logits(found.flatten(0, 1))
-        torch.testing.assert_close(logits, model.logits(expected).flatten(0, 1), atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(logits, model.logits(expected), atol=2e-5, rtol=1e-4)
 
 
 @given(st.lists(st.lists(st.integers(0, 6), min_size=ROWS, max_size=ROWS), max_size=12))
@@ -118,7 +137,8 @@ def test_activate(kind: str) -> None:
     u = torch.randn(5, 12) * 3
     expected = MLPS[kind](u)
     found = torch.empty_like(expected)
-    loops.activate(array(u), loops.MLPS.index(kind), array(found))
+    for part in ((0, 5), (5, 6), (6, found.size(1))):
+        loops.activate(array(u), loops.MLPS.index(kind), *part, array(found))
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
@@ -129,8 +149,11 @@ def test_multiply(num_outputs: int, num_rows: int, bias: bool) -> None:
     linears = [nn.Linear(24, num_outputs, bias=bias) for _ in range(2)]
     x = torch.randn(num_rows, 24)
     y = torch.empty(num_rows, num_outputs)
-    loops.multiply(array(x), LinearMaps(linears, torch.float32).matrix(loops.Matrix), 1, array(y))
-    torch.testing.assert_close(y, linears[1](x), atol=1e-5, rtol=1e-5)
+    matrix = LinearMaps(linears, torch.float32).matrix(loops.Matrix)
+    for adds in (False, True):  # twice the product in the end
+        for first, last in ((0, 4), (4, num_outputs)):
+            loops.multiply(array(x), matrix, 1, first, last, adds, array(y))
+    torch.testing.assert_close(y, 2 * linears[1](x), atol=2e-5, rtol=1e-5)
 
 
 def test_int8_is_close_and_what_fits_is_exact() -> None:
@@ -161,7 +184,6 @@ def test_what_loops_are_not_for() -> None:
     assert Loops.can_run(model)
     model.compute_dtype = torch.float16
     assert not Loops.can_run(model)
-    assert not Loops.can_run(random_model("llama", mlp_width=3))
     assert not Loops.can_run(random_model("llama").to("meta"))
 
 
@@ -198,3 +220,37 @@ def test_a_cache_grows() -> None:
         read(windows, random_ids(), [[1] * ROWS] * LENGTH)
     assert cache.num_slots >= ROWS
     assert cache.num_columns >= LENGTH
+
+
+@pytest.mark.parametrize("name", ["primer", "llama"])
+def test_the_model_by_several_threads(name: str, threads: None) -> None:
+    fields: dict[str, object] = {"neighbours": 3, "window_pattern": "SL"} if name == "primer" else {}
+    model, ids = prepare_to_generate(random_model(name, **fields)), random_ids()
+    with torch.inference_mode():
+        hidden = model.hidden(ids)
+        for steps in ([[7, 3, 0], *[[1, 1, 1]] * 13, [0, 4, 7]], [[1] * 3] * 20, [[20] * 3]):
+            found, logits = read_both(Windows(model), ids, steps)
+            torch.testing.assert_close(found, hidden, atol=2e-5, rtol=1e-4)
+            torch.testing.assert_close(logits, model.logits(hidden), atol=2e-5, rtol=1e-4)
+
+
+def test_models_take_turns(threads: None) -> None:
+    """Several are served by one process, and have one team."""
+    models = [prepare_to_generate(random_model("llama", num_layers=layers)) for layers in (1, 3, 5)]
+    ids, wrong = random_ids(), list[int]()
+    with torch.inference_mode():
+        hidden = [model.hidden(ids) for model in models]
+
+    def task(number: int) -> None:
+        with torch.inference_mode():
+            for _ in range(5):
+                found, _ = read_both(Windows(models[number]), ids, [[2] * 3] * 10)
+                if not torch.allclose(found, hidden[number], atol=2e-5, rtol=1e-4):
+                    wrong.append(number)
+
+    tasks = [threading.Thread(target=task, args=(number,)) for number in range(3)]
+    for thread in tasks:
+        thread.start()
+    for thread in tasks:
+        thread.join()
+    assert not wrong

@@ -26,11 +26,6 @@ def float_loop(function: F) -> F:
     return compiled(function, fastmath=FAST, error_model="numpy")
 
 
-def parallel_loop(function: F) -> F:
-    """The same, its `prange` loops shared out among the cores."""
-    return compiled(function, fastmath=FAST, error_model="numpy", parallel=True)
-
-
 def compiled(function: F, **options: Any) -> F:
     """Compile when it is first called; each time anew where no folder can be written to."""
     try:

@@ -54,3 +54,21 @@ def restore(hint: Any, value: Any) -> Any:
     if hint is Path:
         return Path(value)
     return tuple(value) if get_origin(hint) is tuple else value
+
+
+def changed(config: Config, values: dict[str, Any]) -> Config:
+    """A dataclass with some of its fields, and of theirs, given anew as JSON values. Raises ConfigError for a field
+    that it does not have, and for a value of another kind.
+
+    >>> from primer.model.families import ShapeOverrides
+    >>> changed(ShapeOverrides(width=64, num_heads=2), {"width": 128})
+    ShapeOverrides(num_layers=None, num_heads=2, num_kv_heads=None, width=128, mlp_width=None)
+    """
+    kept = to_json(config)
+    for key, value in values.items():
+        now = kept.get(key)
+        kinds = (int, float) if type(now) in (int, float) else type(now)
+        if now is not None and not (isinstance(value, kinds) and isinstance(value, bool) == isinstance(now, bool)):
+            raise ConfigError(f"{key!r} is {value!r}, where something like {now!r} belongs.")
+        kept[key] = to_json(changed(getattr(config, key), value)) if isinstance(now, dict) else value
+    return from_json(type(config), kept)

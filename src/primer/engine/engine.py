@@ -102,22 +102,27 @@ class Engine:
         tokens = self._resume()
         self.rows.admit()
         ready: list[Row] = []
-        states: list[Tensor] = []
+        logits: list[Tensor] = []
+        windows = self.rows.windows
         for slots, counts in self.rows.passes():
-            hidden, end, last = self.rows.windows.read(slots, counts), 0, list[int]()  # (N, C)
+            scored, wanted, end = list[tuple[Row, int, int]](), list[int](), 0
             for slot, count in zip(slots, counts.tolist(), strict=True):
                 row, end = self.rows.slots[slot], end + count
                 if row is None or not count:
                     continue
                 if row.targets:
-                    self._score(row, hidden[end - count : end])
-                elif self.rows.windows.has_read(slot):
+                    scored.append((row, end - count, end))
+                elif windows.num_unread(slot) == count:
                     ready.append(row)
-                    last.append(end - 1)
-            if last:
-                states.append(hidden if len(last) == len(hidden) else hidden[torch.tensor(last)])
+                    wanted.append(end - 1)
+            hidden, found = windows.read(slots, counts, wanted)  # (N, C), (wanted, V)
+            logits.append(found)
+            for row, start, end in scored:
+                self._score(row, hidden[start:end])
         if ready:
-            for row, token in zip(ready, self._sample(ready, torch.cat(states)), strict=True):
+            for row, token in zip(
+                ready, self._sample(ready, logits[0] if len(logits) == 1 else torch.cat(logits)), strict=True
+            ):
                 tokens += self._write(row, token)
         return tokens
 
@@ -208,7 +213,7 @@ class Engine:
         start = end - len(hidden)
         first = max(start, length - len(row.targets))  # the last id of the prompt foretells the first target
         if first < end:
-            logits = self.rows.windows.logits(hidden[first - start :])
+            logits = self.model.logits(hidden[first - start :])
             targets = torch.tensor(row.targets[first - length : end - length or None], device=logits.device)
             logprobs = logits.gather(-1, targets[:, None]).squeeze(-1) - logits.logsumexp(dim=-1)
             likeliest = logits.argmax(dim=-1) == targets
@@ -216,9 +221,8 @@ class Engine:
         if end == length:
             self.rows.leave(row)
 
-    def _sample(self, rows: list[Row], states: Tensor) -> list[Token]:
-        """The next token of each row, after states (B, C)."""
-        logits = self.rows.windows.logits(states)  # (B, V)
+    def _sample(self, rows: list[Row], logits: Tensor) -> list[Token]:
+        """The next token of each row, by its logits (B, V)."""
         self.allowed = self.allowed.to(logits.device)
         steered = logits + self.allowed
         for place, row in enumerate(rows):

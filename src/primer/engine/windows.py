@@ -3,6 +3,8 @@
 Legend of shapes: B rows read now, T ids of each at most, N of all of them, C width.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ class Windows:
     def __init__(self, model: GPT) -> None:
         self.model, self.context = model, model.config.context
         self.cache = KVCache(model.config, model.compute_dtype, model.embed.weight.device)
+        self.has_loops = Loops.can_run(model)
         self.loops: Loops | None = model.loops
         self.margin = model.config.lookback  # columns of -1 before each row, for its first tokens' neighbours
         self.ids = np.full((0, self.margin + self.context), -1, np.int64)
@@ -80,17 +83,22 @@ class Windows:
         """How many ids of each of the first slots the model has not read yet."""
         return self.length[:num_slots] - self.num_read[:num_slots]
 
-    def has_read(self, slot: int) -> bool:
-        """Whether the model has read all ids of a row."""
-        return bool(self.num_read[slot] == self.length[slot])
+    def num_unread(self, slot: int) -> int:
+        """The same of one slot."""
+        return int(self.length[slot] - self.num_read[slot])
 
-    def read(self, slots: range | NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
-        """The model's states (N, C) after the next `counts` unread ids of these slots, row after row."""
+    def read(
+        self, slots: range | NDArray[np.int64], counts: NDArray[np.int64], wanted: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """The model's states (N, C) after the next `counts` unread ids of these slots, row after row, and the logits
+        (wanted, V) after those of them that are wanted, by number. The next call overwrites the states."""
         places = np.arange(slots.start, slots.stop) if isinstance(slots, range) else slots
         starts = self.num_read[places]
-        self.num_read[places] = starts + counts
-        if self._has_loops(int(counts.sum())):
-            return self._read_by_loops(places, starts, counts)
+        self.num_read[places] = ends = starts + counts
+        num_tokens = int(counts.sum())
+        if num_tokens <= FEW and self.has_loops:  # they read so many tokens fastest
+            self.cache.reserve(int(places.max()) + 1, int(ends.max()))
+            return self._read_by_loops(places, starts, counts, num_tokens, wanted)
         columns = starts[:, None] + np.arange(self.margin + counts.max())
         # Padding may reach beyond the window's end: any id will do there.
         window = self.ids[places[:, None], np.minimum(columns, self.ids.shape[1] - 1)]
@@ -98,29 +106,24 @@ class Windows:
         span = self.cache.span(slots, starts, counts, before=ids[:, : self.margin])
         hidden = self.model.hidden(ids[:, self.margin :].clamp(min=0), span)  # (B, T, C)
         real = np.flatnonzero(np.arange(counts.max()) < counts[:, None])
-        return hidden.flatten(0, 1)[torch.from_numpy(real).to(self.cache.device, non_blocking=True)]
+        hidden = hidden.flatten(0, 1)[torch.from_numpy(real).to(self.cache.device, non_blocking=True)]
+        return hidden, self.model.logits(hidden[torch.tensor(wanted, dtype=torch.long)])
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """The model's logits (N, V) after states (N, C)."""
-        if self._has_loops(len(hidden)):
-            assert self.loops is not None
-            return self.loops.logits(hidden.float())
-        return self.model.logits(hidden)
-
-    def _has_loops(self, num_tokens: int) -> bool:
-        """Whether so many tokens are read fastest by the loops, which are made when first needed."""
-        if num_tokens > FEW or not Loops.can_run(self.model):
-            return False
-        self.loops = self.loops or Loops(self.model)
-        return True
-
-    def _read_by_loops(self, slots: NDArray[np.int64], starts: NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
+    def _read_by_loops(
+        self,
+        slots: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        num_tokens: int,
+        wanted: Sequence[int],
+    ) -> tuple[Tensor, Tensor]:
         """As `read`; rows of any length go side by side without padding."""
-        assert self.loops is not None
-        self.cache.reserve(int(slots.max()) + 1, int((starts + counts).max()))
+        self.loops = self.loops or Loops(self.model)
+        if num_tokens == len(slots) and counts.all():  # nearly always
+            return self.loops.read(self.ids, slots, starts, wanted, self.cache)
         offsets = starts - counts.cumsum() + counts  # what a token's number in the pass is short of its position
-        positions = np.arange(counts.sum()) + np.repeat(offsets, counts)
-        return self.loops.hidden(self.ids, np.repeat(slots, counts), positions, self.cache)
+        positions = np.arange(num_tokens) + np.repeat(offsets, counts)
+        return self.loops.read(self.ids, np.repeat(slots, counts), positions, wanted, self.cache)
 
     def _grow(self, num_slots: int) -> None:
         missing = max(num_slots, 2 * len(self.length)) - len(self.length)

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba import prange
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from primer.core.compiled import float_loop, parallel_loop
+from primer.core.compiled import float_loop
+from primer.model.team import COUNT, PIECES, begin, finish, look, take, wait_for_pass
 
 Array = NDArray[Any]
 
@@ -175,32 +175,38 @@ def dot_4_by_2(w: Array, x: Array, z: Array, y: Array, v: Array) -> None:
     v[0], v[1], v[2], v[3] = b0, b1, b2, b3
 
 
-@parallel_loop
+@float_loop
 def products(x: Array, w: Array, y: Array) -> None:
     """y (N, O) = x wᵀ for x (N, I), w (O, I)."""
     (N, I), O = x.shape, w.shape[0]
-    for block in prange((O + 3) // 4):
-        o = min(4 * block, O - 4)  # the last block may do some of the one before again
-        if N == 1:
+    rows = np.empty((4, I), np.float32)
+    for block in range((O + 3) // 4):
+        o = max(0, min(4 * block, O - 4))  # the last block may do some of the one before again
+        if N == 1 and O >= 4:
             dot_4(w[o : o + 4], x[0], y[0, o : o + 4])
-        else:
-            rows = np.empty((4, I), np.float32)  # widened once for all tokens
-            for k in range(4):
+        elif O >= 4:
+            for k in range(4):  # widened once for all tokens
                 for i in range(I):
                     rows[k, i] = wide(w[o + k, i])
             for n in range(0, N, 2):
                 m = min(n + 1, N - 1)
                 dot_4_by_2(rows, x[n], x[m], y[n, o : o + 4], y[m, o : o + 4])
+        else:
+            for n in range(N):
+                for k in range(O):
+                    y[n, k] = dot(w[k], x[n])
 
 
 @float_loop
-def multiply(x: Array, matrix: Matrix, layer: int, y: Array) -> None:
-    """y (N, O) = (x wᵀ) × scale + bias for x (N, I)."""
-    products(x, matrix.weight[layer], y)
+def multiply(x: Array, matrix: Matrix, layer: int, first: int, last: int, adds: bool, y: Array) -> None:
+    """The outputs from `first` to `last` of y (N, O) = (x wᵀ) × scale + bias, or of y + that, for x (N, I)."""
     scale, bias = matrix.scale[layer], matrix.bias[layer]
-    for n in range(len(y)):
-        for o in range(len(scale)):
-            y[n, o] = y[n, o] * scale[o] + bias[o]
+    found = np.empty((len(x), last - first), np.float32)
+    products(x, matrix.weight[layer, first:last], found)
+    for n in range(len(x)):
+        for o in range(first, last):
+            new = found[n, o - first] * scale[o] + bias[o]
+            y[n, o] = y[n, o] + new if adds else new
 
 
 @float_loop
@@ -276,13 +282,11 @@ def mix(x: Array, gates: Array, inputs: Array, position: int) -> None:
 
 
 @float_loop
-def add_value_embedding(v: Array, x: Array, embedding: Array, gates: Array) -> None:
-    """v (K × D) += gate × embedding, where each head's gate is read from the first channels of x."""
-    D = v.shape[0] // len(gates)
-    for k in range(len(gates)):
-        gate = np.float32(2) * sigmoid(dot(gates[k], x[: gates.shape[1]]))
-        for i in range(k * D, k * D + D):
-            v[i] += gate * embedding[i]
+def add_value_embedding(v: Array, x: Array, embedding: Array, weights: Array) -> None:
+    """v (D,) += gate × embedding, where the head's gate is read from the first channels of x."""
+    gate = np.float32(2) * sigmoid(dot(weights, x[: len(weights)]))
+    for i in range(len(v)):
+        v[i] += gate * embedding[i]
 
 
 @float_loop
@@ -307,26 +311,12 @@ def attend(q: Array, keys: Array, values: Array, y: Array) -> None:
             y[i] += weight * wide(values[j, i])
 
 
-@parallel_loop
-def attend_all(
-    qkv: Array, slots: Array, positions: Array, keys: Array, values: Array, window: int, num_heads: int, y: Array
-) -> None:
-    """y (N, H × D): `attend` for each token and head; qkv (N, (H + 2 K) × D), keys and values (slots, K, S, D)."""
-    K, D = keys.shape[1], keys.shape[3]
-    for place in prange(len(slots) * num_heads):
-        n, head = place // num_heads, place % num_heads
-        slot, k, end = slots[n], head // (num_heads // K), positions[n] + 1
-        start = max(0, end - window)
-        here = slice(head * D, head * D + D)
-        attend(qkv[n, here], keys[slot, k, start:end], values[slot, k, start:end], y[n, here])
-
-
-@parallel_loop
-def activate(u: Array, kind: int, y: Array) -> None:
-    """The nonlinearity: u (N, M) or, gated, (N, 2 M) to y (N, M)."""
+@float_loop
+def activate(u: Array, kind: int, first: int, last: int, y: Array) -> None:
+    """The nonlinearity's outputs from `first` to `last`: u (N, M) or, gated, (N, 2 M) to y (N, M)."""
     N, M = y.shape
-    for n in prange(N):
-        for i in range(M):
+    for n in range(N):
+        for i in range(first, last):
             x = u[n, i]
             if kind == RELU2:
                 y[n, i] = max(x, np.float32(0)) ** 2
@@ -336,15 +326,16 @@ def activate(u: Array, kind: int, y: Array) -> None:
                 y[n, i] = x * sigmoid(x) * u[n, M + i]
 
 
-# --- the whole ---
+# --- the whole, cut into pieces ---
 
 
 class Tokens(NamedTuple):
-    """What one pass reads. Of a slot several tokens may be read at once."""
+    """What a pass reads, and whose logits it finds. Of a slot several tokens may be read at once."""
 
     ids: Array  # (slots, margin + context) int64: each slot's ids, after `margin` columns of -1
-    slots: Array  # (N,) int64
-    positions: Array  # (N,) int64
+    slots: Array  # (N or more,) int64
+    positions: Array  # the same
+    wanted: Array  # (the same,) numbers of tokens
 
 
 class Cache(NamedTuple):
@@ -355,67 +346,220 @@ class Cache(NamedTuple):
     inputs: Array  # (L, slots, 1, columns, C)
 
 
+class Room(NamedTuple):
+    """What a pass computes, of N tokens or more."""
+
+    x: Array  # (N, C)
+    qkv: Array  # (N, (H + 2 K) × D)
+    y: Array  # (N, H × D)
+    u: Array  # (N, M or 2 M)
+    v: Array  # (N, M)
+    hidden: Array  # (N, C)
+    logits: Array  # (N, V)
+
+
 @float_loop
-def attention(layer: int, x: Array, t: Tokens, c: Cache, w: Weights, s: Shape) -> None:
-    """Add to x (N, C) what attention makes of it, and write keys, values and inputs of these tokens to the cache."""
-    (N, C), H, K, D = x.shape, s.num_heads, s.num_kv_heads, s.head_dim
-    margin = t.ids.shape[1] - s.context
-    h = np.empty((N, C), np.float32)
-    for n in range(N):
-        normalize(x[n], w.attention_norm[layer], s, h[n])
+def share(piece: int, num_pieces: int, total: int, step: int) -> tuple[int, int]:
+    """Where a piece of `total` begins and ends, at multiples of `step`."""
+    steps = (total + step - 1) // step
+    return steps * piece // num_pieces * step, min(steps * (piece + 1) // num_pieces * step, total)
+
+
+@float_loop
+def normalize_all(x: Array, norm: Array, s: Shape, h: Array) -> None:
+    """h = norm of x, both (N, C)."""
+    for n in range(len(x)):
+        normalize(x[n], norm, s, h[n])
+
+
+@float_loop
+def attention_input(layer: int, x: Array, t: Tokens, c: Cache, w: Weights, s: Shape, h: Array) -> None:
+    """h (N, C): x after the norm, mixed with its neighbours, and written to the cache for those that come."""
+    normalize_all(x, w.attention_norm[layer], s, h)
     gates = w.neighbour_gates[layer]
     if len(gates):
-        for n in range(N):  # all of them before any is read: tokens may be each other's neighbours
+        for n in range(len(x)):  # all of them before any is read: tokens may be each other's neighbours
             store(c.inputs[layer, t.slots[n], 0, t.positions[n]], h[n])
-        for n in range(N):
+        for n in range(len(x)):
             mix(h[n], gates, c.inputs[layer, t.slots[n], 0], t.positions[n])
-    qkv = np.empty((N, (H + 2 * K) * D), np.float32)
-    multiply(h, w.qkv, layer, qkv)
-    for n in range(N):
-        slot, position = t.slots[n], t.positions[n]
-        if w.value_place[layer] >= 0:
-            place = w.value_place[layer]
-            embedding = w.value_embed[place, t.ids[slot, margin + position]]
-            add_value_embedding(qkv[n, (H + K) * D :], h[n], embedding, w.value_gate[place])
-        for head in range(H + K):
-            x_head = qkv[n, head * D : head * D + D]
-            if s.qk_norm:
-                normalize(x_head, w.q_norm[layer] if head < H else w.k_norm[layer], s, x_head)
-            if len(w.cos):
-                rotate(x_head, w.cos[position], w.sin[position])
-        for k in range(K):
-            store(c.keys[layer, slot, k, position], qkv[n, (H + k) * D : (H + k + 1) * D])
-            store(c.values[layer, slot, k, position], qkv[n, (H + K + k) * D : (H + K + k + 1) * D])
-    y = np.empty((N, H * D), np.float32)
-    attend_all(qkv, t.slots, t.positions, c.keys[layer], c.values[layer], w.windows[layer], H, y)
-    multiply(y, w.out, layer, h)
-    for n in range(N):
-        add(x[n], h[n])
 
 
 @float_loop
-def mlp(layer: int, x: Array, w: Weights, s: Shape) -> None:
-    """Add to x (N, C) what the MLP makes of it."""
-    N, C = x.shape
-    h, u = np.empty((N, C), np.float32), np.empty((N, w.up.weight.shape[1]), np.float32)
-    for n in range(N):
-        normalize(x[n], w.mlp_norm[layer], s, h[n])
-    multiply(h, w.up, layer, u)
-    y = np.empty((N, w.down.weight.shape[2]), np.float32)
-    activate(u, s.mlp, y)
-    multiply(y, w.down, layer, h)
-    for n in range(N):
-        add(x[n], h[n])
+def place_heads(layer: int, n: int, k: int, qkv: Array, x: Array, t: Tokens, c: Cache, w: Weights, s: Shape) -> None:
+    """Of token n, whose attention input is x (C,): key-value head k into the cache, and the queries that read it ready.
+    qkv ((H + 2 K) × D,)."""
+    H, K, D, slot, position = s.num_heads, s.num_kv_heads, s.head_dim, t.slots[n], t.positions[n]
+    value = qkv[(H + K + k) * D : (H + K + k + 1) * D]
+    place = w.value_place[layer]
+    if place >= 0:
+        margin = t.ids.shape[1] - s.context
+        embedding = w.value_embed[place, t.ids[slot, margin + position]]
+        add_value_embedding(value, x, embedding[k * D : k * D + D], w.value_gate[place, k])
+    group = H // K
+    for head in range(group + 1):
+        start = H + k if head == group else k * group + head
+        x_head = qkv[start * D : start * D + D]
+        if s.qk_norm:
+            normalize(x_head, w.k_norm[layer] if head == group else w.q_norm[layer], s, x_head)
+        if len(w.cos):
+            rotate(x_head, w.cos[position], w.sin[position])
+    store(c.keys[layer, slot, k, position], qkv[(H + k) * D : (H + k + 1) * D])
+    store(c.values[layer, slot, k, position], value)
 
 
 @float_loop
-def read(t: Tokens, c: Cache, w: Weights, s: Shape, x: Array) -> None:
-    """The stream x (N, C) after the last norm, of tokens whose slots have read all that comes before them."""
-    margin = t.ids.shape[1] - s.context
-    for n in range(len(x)):
-        embed(t.ids[t.slots[n]], margin + t.positions[n], t.positions[n], w, s, x[n])
+def attention(
+    shared: Array,
+    phase: int,
+    who: int,
+    threads: int,
+    layer: int,
+    t: Tokens,
+    c: Cache,
+    w: Weights,
+    s: Shape,
+    r: Room,
+    h: Array,
+) -> int:
+    """Add to x what attention makes of it, and write keys, values and inputs of these tokens to the cache: four phases.
+    h (N, C) is this thread's own."""
+    N, H, K, D, pieces = len(r.x), s.num_heads, s.num_kv_heads, s.head_dim, PIECES * threads
+    piece = take(shared, phase, pieces, who, threads)
+    if piece >= 0:
+        attention_input(layer, r.x, t, c, w, s, h)
+    has_input = piece >= 0
+    while piece >= 0:
+        first, last = share(piece, pieces, r.qkv.shape[1], 4)
+        multiply(h, w.qkv, layer, first, last, False, r.qkv)
+        finish(shared, phase, pieces)
+        piece = take(shared, phase, pieces, who, threads)
+
+    phase, few = phase + 1, min(pieces, N * K)
+    piece = take(shared, phase, few, who, threads)
+    if piece >= 0 and not has_input and w.value_place[layer] >= 0:
+        attention_input(layer, r.x, t, c, w, s, h)
+    while piece >= 0:
+        first, last = share(piece, few, N * K, 1)
+        for place in range(first, last):
+            n, k = place // K, place % K
+            place_heads(layer, n, k, r.qkv[n], h[n], t, c, w, s)
+        finish(shared, phase, few)
+        piece = take(shared, phase, few, who, threads)
+
+    phase, few = phase + 1, min(pieces, N * H)
+    piece = take(shared, phase, few, who, threads)
+    while piece >= 0:
+        first, last = share(piece, few, N * H, 1)
+        for place in range(first, last):
+            n, head = place // H, place % H
+            slot, k, end = t.slots[n], head // (H // K), t.positions[n] + 1
+            start, here = max(0, end - w.windows[layer]), slice(head * D, head * D + D)
+            keys, values = c.keys[layer, slot, k, start:end], c.values[layer, slot, k, start:end]
+            attend(r.qkv[n, here], keys, values, r.y[n, here])
+        finish(shared, phase, few)
+        piece = take(shared, phase, few, who, threads)
+
+    phase += 1
+    piece = take(shared, phase, pieces, who, threads)
+    while piece >= 0:
+        first, last = share(piece, pieces, r.x.shape[1], 4)
+        multiply(r.y, w.out, layer, first, last, True, r.x)
+        finish(shared, phase, pieces)
+        piece = take(shared, phase, pieces, who, threads)
+    return phase + 1
+
+
+@float_loop
+def mlp(
+    shared: Array, phase: int, who: int, threads: int, layer: int, w: Weights, s: Shape, r: Room, h: Array
+) -> int:  # fmt: skip
+    """Add to x what the MLP makes of it: two phases."""
+    M, pieces = r.v.shape[1], PIECES * threads
+    piece = take(shared, phase, pieces, who, threads)
+    if piece >= 0:
+        normalize_all(r.x, w.mlp_norm[layer], s, h)
+    while piece >= 0:
+        first, last = share(piece, pieces, M, 4)
+        multiply(h, w.up, layer, first, last, False, r.u)
+        if s.mlp == SWIGLU:
+            multiply(h, w.up, layer, M + first, M + last, False, r.u)
+        activate(r.u, s.mlp, first, last, r.v)
+        finish(shared, phase, pieces)
+        piece = take(shared, phase, pieces, who, threads)
+
+    phase += 1
+    piece = take(shared, phase, pieces, who, threads)
+    while piece >= 0:
+        first, last = share(piece, pieces, r.x.shape[1], 4)
+        multiply(r.v, w.down, layer, first, last, True, r.x)
+        finish(shared, phase, pieces)
+        piece = take(shared, phase, pieces, who, threads)
+    return phase + 1
+
+
+@float_loop
+def read(
+    shared: Array, phase: int, who: int, threads: int, N: int, num_wanted: int, t: Tokens, c: Cache, w: Weights,
+    s: Shape, r: Room
+) -> None:  # fmt: skip
+    """The states after the last norm of N tokens whose slots have read all that comes before them, and the logits of
+    those that are wanted: this thread's part, and it returns when all is there."""
+    r = Room(r.x[:N], r.qkv[:N], r.y[:N], r.u[:N], r.v[:N], r.hidden[:N], r.logits[:num_wanted])
+    margin, C = t.ids.shape[1] - s.context, r.x.shape[1]
+    pieces = PIECES * threads
+    few = min(pieces, N)
+    piece = take(shared, phase, few, who, threads)
+    while piece >= 0:
+        first, last = share(piece, few, N, 1)
+        for n in range(first, last):
+            embed(t.ids[t.slots[n]], margin + t.positions[n], t.positions[n], w, s, r.x[n])
+        finish(shared, phase, few)
+        piece = take(shared, phase, few, who, threads)
+    phase += 1
+    h = np.empty((N, C), np.float32)
     for layer in range(len(w.windows)):
-        attention(layer, x, t, c, w, s)
-        mlp(layer, x, w, s)
-    for n in range(len(x)):
-        normalize(x[n], w.final_norm, s, x[n])
+        phase = attention(shared, phase, who, threads, layer, t, c, w, s, r, h)
+        phase = mlp(shared, phase, who, threads, layer, w, s, r, h)
+    piece = take(shared, phase, few, who, threads)
+    while piece >= 0:
+        first, last = share(piece, few, N, 1)
+        for n in range(first, last):
+            normalize(r.x[n], w.final_norm, s, r.hidden[n])
+        finish(shared, phase, few)
+        piece = take(shared, phase, few, who, threads)
+    if not num_wanted:
+        return
+    phase += 1
+    piece = take(shared, phase, pieces, who, threads)
+    h = np.empty((num_wanted, C), np.float32)
+    for n in range(num_wanted):
+        store(h[n], r.hidden[t.wanted[n]])
+    while piece >= 0:
+        first, last = share(piece, pieces, r.logits.shape[1], 4)
+        multiply(h, w.head, 0, first, last, False, r.logits)
+        finish(shared, phase, pieces)
+        piece = take(shared, phase, pieces, who, threads)
+
+
+@float_loop
+def lead(
+    shared: Array, threads: int, N: int, num_wanted: int, with_help: bool, t: Tokens, c: Cache, w: Weights, s: Shape,
+    r: Room
+) -> None:  # fmt: skip
+    """A pass, from its beginning to its end."""
+    phase = begin(shared, N + (num_wanted << 32), with_help)
+    read(shared, phase, 0, threads, N, num_wanted, t, c, w, s, r)
+
+
+@float_loop
+def follow(
+    shared: Array, order: int, who: int, threads: int, t: Tokens, c: Cache, w: Weights, s: Shape, r: Room
+) -> None:  # fmt: skip
+    """Help with passes, as they come."""
+    phase = 0
+    while True:
+        phase = wait_for_pass(shared, phase, order)
+        if phase < 0:
+            return
+        count = look(shared, COUNT)
+        read(shared, phase, who, threads, count & 0xFFFFFFFF, count >> 32, t, c, w, s, r)

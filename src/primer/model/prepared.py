@@ -22,7 +22,8 @@ Weights = Literal["auto", "float32", "bfloat16", "int8"]
 
 FEW = 64  # tokens: when more are read at once, PyTorch's products are as fast as the loops
 WORTH_ALL_CORES = 2**23  # products a pass: below, cores wait for each other longer than they save
-ONE_PASS = threading.Lock()  # one has all cores, and not every thread pool that numba may find lets two begin at once
+MOST_THREADS = 6  # what `team.PIECE_BITS` has room for; reading weights takes no more
+ONE_PASS = threading.Lock()  # at a time: it has all cores, and the helpers follow one
 
 
 def prepare_to_generate(model: GPT, weights: Weights = "auto") -> GPT:
@@ -51,7 +52,7 @@ class Loops:
 
     def __init__(self, model: GPT, weights: Weights = "auto") -> None:
         """`weights` as in `prepare_to_generate`."""
-        from primer.model import loops  # here, for numba takes half a second to import
+        from primer.model import loops, team  # here, for numba takes half a second to import
 
         config, stored = model.config, model.compute_dtype if weights == "auto" else getattr(torch, weights)
         blocks: list[Any] = list(model.blocks)
@@ -59,7 +60,7 @@ class Loops:
         has_values = np.array([config.has_value_embedding(layer) for layer in range(config.num_layers)])
         with_values = [attention for attention in attentions if config.has_value_embedding(attention.layer)]
         rope = config.positions == "rope"
-        self.model, self.kernels = model, loops
+        self.model, self.kernels, self.team = model, loops, team.team
         self.maps = {
             name: LinearMaps(linears, stored)
             for name, linears in {
@@ -98,49 +99,71 @@ class Loops:
             ngram_buckets=config.ngram_buckets,
         )  # fmt: skip
 
+        self.room: Any = None  # what the next pass computes into
+        self._passes_over: tuple[Any, ...] = ()  # the arguments of the loops ...
+        self._made_for: tuple[Any, ...] = ()  # ... as long as these stay the same
+
     @staticmethod
     def can_run(model: GPT) -> bool:
         """Whether they are for this model: on a CPU, in float32 or bfloat16."""
-        config = model.config
-        return (
-            model.embed.weight.device.type == "cpu"
-            and model.compute_dtype in (torch.float32, torch.bfloat16)
-            and min(config.width, config.mlp_width) >= 4  # outputs of a map are computed four at a time
-        )
+        return model.embed.weight.device.type == "cpu" and model.compute_dtype in (torch.float32, torch.bfloat16)
 
-    def hidden(
-        self, ids: NDArray[np.int64], slots: NDArray[np.int64], positions: NDArray[np.int64], cache: KVCache
-    ) -> Tensor:
-        """The stream after the last norm (N, C), float32, of the tokens at these slots and positions, which are written
-        to the cache. ids (slots, lookback + context): those of each slot, after `lookback` columns of -1."""
-        x = np.empty((len(slots), self.model.config.width), np.float32)
-        tokens = self.kernels.Tokens(ids, slots, positions)
-        cached = self.kernels.Cache(array(cache.keys), array(cache.values), array(cache.inputs))
-        self._run(self.num_weights * len(x), self.kernels.read, tokens, cached, self.weights, self.shape, x)
-        return torch.from_numpy(x)
+    def read(
+        self,
+        ids: NDArray[np.int64],
+        slots: NDArray[np.int64],
+        positions: NDArray[np.int64],
+        wanted: Sequence[int],
+        cache: KVCache,
+    ) -> tuple[Tensor, Tensor]:
+        """The stream after the last norm (N, C) of the tokens at these slots and positions, which are written to the
+        cache, and the logits (wanted, V) of those that are wanted, by number; both float32. The next call overwrites
+        the first.
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """hidden (N, C), float32, to float32 logits (N, V)."""
-        y = np.empty((len(hidden), self.model.config.vocab_size), np.float32)
-        head = self.weights.head
-        self._run(head.weight.size * len(y), self.kernels.multiply, hidden.numpy(), head, 0, y)
-        return self.model.squash(torch.from_numpy(y))
+        ids (slots, lookback + context): those of each slot, after `lookback` columns of -1.
+        """
+        N, num_wanted = len(slots), len(wanted)
+        num_threads = min(torch.get_num_threads(), MOST_THREADS)
+        worth_help = num_threads > 1 and self.num_weights * N > WORTH_ALL_CORES
+        with ONE_PASS:
+            arguments = self._arguments(ids, cache, N, num_threads)
+            _, tokens, *_, room = arguments
+            tokens.slots[:N], tokens.positions[:N], tokens.wanted[:num_wanted] = slots, positions, wanted
+            helpers = self.team(num_threads - 1)
+            if worth_help:
+                helpers.call(self.kernels.follow, arguments)
+            threads = num_threads if worth_help else 1
+            self.kernels.lead(helpers.shared, threads, N, num_wanted, worth_help, *arguments[1:])
+            logits = torch.from_numpy(room.logits[:num_wanted].copy())
+        return torch.from_numpy(room.hidden[:N]), self.model.squash(logits)
+
+    def _arguments(self, ids: NDArray[np.int64], cache: KVCache, num_tokens: int, num_threads: int) -> tuple[Any, ...]:
+        """What the loops are called with: the same objects as long as ids, cache and room are where they were."""
+        if self.room is None or len(self.room.x) < num_tokens:
+            self.room = self._make_room(num_tokens)
+        now = (ids, cache.keys, self.room, num_threads)
+        if not self._passes_over or any(a is not b for a, b in zip(now, self._made_for, strict=True)):
+            self._made_for = now
+            tokens = self.kernels.Tokens(ids, *np.zeros((3, FEW), np.int64))
+            cached = self.kernels.Cache(array(cache.keys), array(cache.values), array(cache.inputs))
+            self._passes_over = (num_threads, tokens, cached, self.weights, self.shape, self.room)
+        return self._passes_over
+
+    def _make_room(self, num_tokens: int) -> Any:
+        config, weights = self.model.config, self.weights
+        widths = {
+            "x": config.width, "qkv": weights.qkv.weight.shape[1], "y": weights.out.weight.shape[2],
+            "u": weights.up.weight.shape[1], "v": weights.down.weight.shape[2], "hidden": config.width,
+            "logits": config.vocab_size,
+        }  # fmt: skip
+        num_tokens = 1 << (num_tokens - 1).bit_length()
+        return self.kernels.Room(**{name: np.empty((num_tokens, width), np.float32) for name, width in widths.items()})
 
     def share_weights(self) -> None:
         """Let the model's maps be what is stored here: it then needs no memory of its own, or, where it has to compute
         in another dtype, gives the same numbers."""
         for maps in self.maps.values():
             maps.share(self.model.compute_dtype)
-
-    @staticmethod
-    def _run(num_products: int, kernel: Any, *arguments: Any) -> None:
-        """Call a kernel, with as many threads as PyTorch would take if they are worth it."""
-        import numba
-
-        threads = torch.get_num_threads() if num_products > WORTH_ALL_CORES else 1
-        with ONE_PASS:
-            numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-            kernel(*arguments)
 
 
 class LinearMaps:

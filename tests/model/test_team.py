@@ -1,6 +1,7 @@
 """Threads that share a pass: every piece once, phase after phase, whoever comes, sleeps or is late."""
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -37,6 +38,10 @@ def help_out(shared: Array, order: int, who: int, num_threads: int, sums: Array,
         share_out(shared, phase, look(shared, COUNT), who, num_threads, sums, by)
 
 
+def helping(num_threads: int, sums: Array, by: Array, shared: Array, order: int, who: int) -> None:
+    help_out(shared, order, who, num_threads, sums, by)
+
+
 def expected(num_pieces: int) -> list[int]:
     values = [1]
     for _ in range(NUM_PHASES - 1):
@@ -53,10 +58,10 @@ def test_every_piece_once_and_in_order(num_helpers: int) -> None:
         assert time.monotonic() < deadline
         if round_number % 20 == 0:  # a new place to compute into, as when a cache has grown
             sums = np.zeros((NUM_PHASES, 24), np.int64)
-            arguments = (num_threads, sums, by)
+            help = partial(helping, num_threads, sums, by, helpers.shared)
         sums[:] = 0
         num_pieces = int(rng.integers(1, 25))
-        helpers.call(help_out, arguments)
+        helpers.call(help)
         first = begin(helpers.shared, num_pieces, round_number % 3 != 0)
         share_out(helpers.shared, first, num_pieces, 0, num_threads, sums, by)
         assert (sums[:, :num_pieces] == np.array(expected(num_pieces))[:, None]).all()
@@ -68,12 +73,12 @@ def test_every_piece_once_and_in_order(num_helpers: int) -> None:
 
 def test_helpers_sleep_when_nothing_comes() -> None:
     helpers, sums, by = Team(2), np.zeros((NUM_PHASES, 24), np.int64), np.zeros(3, np.int64)
-    helpers.call(help_out, (3, sums, by))
+    helpers.call(partial(helping, 3, sums, by, helpers.shared))
     deadline = time.monotonic() + 20
     while helpers.num_calls == 0 or helpers.num_awake:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    helpers.call(None, ())  # nor do they wake for nothing
+    helpers.call(None)  # nor do they wake for nothing
     time.sleep(0.05)
     assert helpers.num_awake == 0
 

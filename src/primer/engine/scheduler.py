@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from primer.engine.request import Request, Row
 from primer.engine.windows import WORTH_SHARING, Windows
 from primer.model.gpt import GPT
+from primer.model.prepared import FEW
 
 RIDE = 8  # unread ids with which a row rides along with those that write, one id a step, instead of a pass of its own
 
@@ -88,17 +89,32 @@ class Scheduler:
         writing = unread == 1
         if writing.any():
             writing |= (unread > 0) & (unread <= RIDE)
-            first, last = np.flatnonzero(writing)[[0, -1]].tolist()
-            # Slots in one piece are a view of the cache; a copy would cost more than the few idle rows in between.
-            yield range(first, last + 1), writing[first : last + 1].astype(np.int64)
         reading = np.flatnonzero((unread > 0) & ~writing)
         if len(reading):
             handles = [row.handle for slot in reading if (row := self.slots[slot])]
             reading = reading[np.argsort(handles)]  # the longest waiting first
+        if self.windows.has_loops and len(reading) and unread[reading].sum() <= 2 * FEW:
+            yield self._all_in_one(unread, writing, reading)
+            return
+        if writing.any():
+            first, last = np.flatnonzero(writing)[[0, -1]].tolist()
+            # Slots in one piece are a view of the cache; a copy would cost more than the few idle rows in between.
+            yield range(first, last + 1), writing[first : last + 1].astype(np.int64)
+        if len(reading):
             length = min(int(unread[reading[0]]), self.chunk_tokens)
             alike = reading[unread[reading] >= 0.75 * length]  # shorter ones would be padding for the most part
             chosen = alike[: max(1, self.chunk_tokens // length)]
             yield chosen, np.minimum(unread[chosen], length)
+
+    def _all_in_one(
+        self, unread: NDArray[np.int64], writing: NDArray[np.bool_], reading: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """One pass for those that write and a few prompts, or as much of them as fits: the loops need no padding."""
+        counts = writing.astype(np.int64)
+        ends = unread[reading].cumsum().clip(max=min(FEW - counts.sum(), self.chunk_tokens))
+        counts[reading] = np.diff(ends, prepend=0)
+        chosen = np.flatnonzero(counts)
+        return chosen, counts[chosen]
 
     def _close_gaps(self) -> None:
         """Move rows from the end into the slots of those that left, so that no pass computes rows that are gone."""

@@ -542,24 +542,13 @@ def read(
 
 
 @float_loop
-def lead(
-    shared: Array, threads: int, N: int, num_wanted: int, with_help: bool, t: Tokens, c: Cache, w: Weights, s: Shape,
-    r: Room
+def work(
+    shared: Array, order: int, who: int, threads: int, N: int, num_wanted: int, with_help: bool, t: Tokens, c: Cache,
+    w: Weights, s: Shape, r: Room
 ) -> None:  # fmt: skip
-    """A pass, from its beginning to its end."""
-    phase = begin(shared, N + (num_wanted << 32), with_help)
-    read(shared, phase, 0, threads, N, num_wanted, t, c, w, s, r)
-
-
-@float_loop
-def follow(
-    shared: Array, order: int, who: int, threads: int, t: Tokens, c: Cache, w: Weights, s: Shape, r: Room
-) -> None:  # fmt: skip
-    """Help with passes, as they come."""
-    phase = 0
-    while True:
-        phase = wait_for_pass(shared, phase, order)
-        if phase < 0:
-            return
+    """Thread 0: a pass over N tokens, from its beginning to its end. The others: help with passes, as they come."""
+    phase = begin(shared, N + (num_wanted << 32), with_help) if who == 0 else wait_for_pass(shared, 0, order)
+    while phase >= 0:
         count = look(shared, COUNT)
         read(shared, phase, who, threads, count & 0xFFFFFFFF, count >> 32, t, c, w, s, r)
+        phase = -1 if who == 0 else wait_for_pass(shared, phase, order)

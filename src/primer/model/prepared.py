@@ -20,7 +20,7 @@ from primer.model.gpt import GPT, Linear
 
 Weights = Literal["auto", "float32", "bfloat16", "int8"]
 
-FEW = 64  # tokens: when more are read at once, PyTorch's products are as fast as the loops
+FEW = 256  # tokens: when more are read at once, PyTorch's products are as fast as the loops or faster
 WORTH_ALL_CORES = 2**23  # products a pass: below, cores wait for each other longer than they save
 MOST_THREADS = 6  # what `team.PIECE_BITS` has room for; reading weights takes no more
 ONE_PASS = threading.Lock()  # at a time: it has all cores, and the helpers follow one
@@ -99,9 +99,11 @@ class Loops:
             ngram_buckets=config.ngram_buckets,
         )  # fmt: skip
 
-        self.room: Any = None  # what the next pass computes into
-        self._passes_over: tuple[Any, ...] = ()  # the arguments of the loops ...
-        self._made_for: tuple[Any, ...] = ()  # ... as long as these stay the same
+        self._made_for: tuple[Any, ...] = (None,) * 4
+        self._room: Any = None
+        self._tokens: Any = None
+        self._work: Any = None
+        self._help: Any = None
 
     @staticmethod
     def can_run(model: GPT) -> bool:
@@ -124,40 +126,55 @@ class Loops:
         """
         N, num_wanted = len(slots), len(wanted)
         num_threads = min(torch.get_num_threads(), MOST_THREADS)
-        worth_help = num_threads > 1 and self.num_weights * N > WORTH_ALL_CORES
+        helpers = self.team(num_threads - 1)
         with ONE_PASS:
-            arguments = self._arguments(ids, cache, N, num_threads)
-            _, tokens, *_, room = arguments
+            self._prepare_for(ids, cache, N, num_wanted, num_threads, helpers.shared)
+            tokens = self._tokens
             tokens.slots[:N], tokens.positions[:N], tokens.wanted[:num_wanted] = slots, positions, wanted
-            helpers = self.team(num_threads - 1)
+            worth_help = num_threads > 1 and self.num_weights * N > WORTH_ALL_CORES
             if worth_help:
-                helpers.call(self.kernels.follow, arguments)
-            threads = num_threads if worth_help else 1
-            self.kernels.lead(helpers.shared, threads, N, num_wanted, worth_help, *arguments[1:])
-            logits = torch.from_numpy(room.logits[:num_wanted].copy())
-        return torch.from_numpy(room.hidden[:N]), self.model.squash(logits)
+                helpers.call(self._help)
+            self._work(0, 0, num_threads if worth_help else 1, N, num_wanted, worth_help)
+            logits = torch.from_numpy(self._room.logits[:num_wanted].copy())
+        return torch.from_numpy(self._room.hidden[:N]), self.model.squash(logits)
 
-    def _arguments(self, ids: NDArray[np.int64], cache: KVCache, num_tokens: int, num_threads: int) -> tuple[Any, ...]:
-        """What the loops are called with: the same objects as long as ids, cache and room are where they were."""
-        if self.room is None or len(self.room.x) < num_tokens:
-            self.room = self._make_room(num_tokens)
-        now = (ids, cache.keys, self.room, num_threads)
-        if not self._passes_over or any(a is not b for a, b in zip(now, self._made_for, strict=True)):
-            self._made_for = now
-            tokens = self.kernels.Tokens(ids, *np.zeros((3, FEW), np.int64))
-            cached = self.kernels.Cache(array(cache.keys), array(cache.values), array(cache.inputs))
-            self._passes_over = (num_threads, tokens, cached, self.weights, self.shape, self.room)
-        return self._passes_over
+    def _prepare_for(
+        self,
+        ids: NDArray[np.int64],
+        cache: KVCache,
+        num_tokens: int,
+        num_wanted: int,
+        num_threads: int,
+        shared: NDArray[np.int64],
+    ) -> None:
+        """Make what the loops are called with, unless ids, cache and room are where they were in the last pass."""
+        if self._room is None or len(self._room.x) < num_tokens or len(self._room.logits) < num_wanted:
+            self._room = self._make_room(num_tokens, num_wanted)
+        found = (ids, cache.keys, self._room, num_threads)
+        if all(a is b for a, b in zip(found, self._made_for, strict=True)):
+            return
+        self._made_for, work = found, self.kernels.work
+        self._tokens = self.kernels.Tokens(ids, *np.zeros((3, FEW), np.int64))
+        cached = self.kernels.Cache(array(cache.keys), array(cache.values), array(cache.inputs))
+        numbers = (self._tokens, cached, self.weights, self.shape, self._room)
 
-    def _make_room(self, num_tokens: int) -> Any:
-        config, weights = self.model.config, self.weights
+        def work_over(order: int, who: int, threads: int, num_tokens: int, num_wanted: int, with_help: bool) -> None:
+            work(shared, order, who, threads, num_tokens, num_wanted, with_help, *numbers)
+
+        self._work = work_over
+        self._help = lambda order, who: work_over(order, who, num_threads, 0, 0, False)
+
+    def _make_room(self, num_tokens: int, num_wanted: int) -> Any:
+        """For so many or more, but never less than before."""
+        config, weights, before = self.model.config, self.weights, self._room
         widths = {
             "x": config.width, "qkv": weights.qkv.weight.shape[1], "y": weights.out.weight.shape[2],
             "u": weights.up.weight.shape[1], "v": weights.down.weight.shape[2], "hidden": config.width,
-            "logits": config.vocab_size,
         }  # fmt: skip
-        num_tokens = 1 << (num_tokens - 1).bit_length()
-        return self.kernels.Room(**{name: np.empty((num_tokens, width), np.float32) for name, width in widths.items()})
+        rows = max(1 << (num_tokens - 1).bit_length(), len(before.x) if before else 1)
+        wanted = max(1 << (num_wanted - 1).bit_length(), len(before.logits) if before else 1)
+        parts = {name: np.empty((rows, width), np.float32) for name, width in widths.items()}
+        return self.kernels.Room(**parts, logits=np.empty((wanted, config.vocab_size), np.float32))
 
     def share_weights(self) -> None:
         """Let the model's maps be what is stored here: it then needs no memory of its own, or, where it has to compute

@@ -154,22 +154,21 @@ class Team:
     def __init__(self, num_helpers: int) -> None:
         self.shared = np.zeros(5 * LINE, np.int64)
         self.num_helpers, self.num_awake, self.num_calls = num_helpers, 0, 0
-        self.follow: Callable[..., None] | None = None
-        self.arguments: tuple[Any, ...] = ()
+        self.help: Callable[[int, int], None] | None = None
         self.called = threading.Condition()
         for who in range(1, num_helpers + 1):
             threading.Thread(target=self._help, args=(who,), name="loops", daemon=True).start()
-        atexit.register(self.call, None, ())
+        atexit.register(self.call, None)
 
-    def call(self, follow: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
-        """See to it that the helpers are awake, and follow the passes over these arguments: `follow(shared, order,
-        who, *arguments)`. None: let them sleep."""
-        if arguments is self.arguments and self.num_awake == self.num_helpers:
+    def call(self, help: Callable[[int, int], None] | None) -> None:
+        """See to it that the helpers are awake, and do this with their order and number from 1; None: that they sleep.
+        Only between passes."""
+        if help is self.help and self.num_awake == self.num_helpers:
             return
         with self.called:
-            if arguments is not self.arguments:
-                self.follow, self.arguments = follow, arguments
-                self.shared[PASS] = 0  # which was one over other arguments
+            if help is not self.help:
+                self.help = help
+                self.shared[PASS] = 0  # which was one over other numbers
                 self.shared[ORDER] += 1
             self.num_calls += 1
             self.called.notify_all()
@@ -178,13 +177,12 @@ class Team:
         num_calls = 0
         while True:
             with self.called:
-                while self.num_calls == num_calls or self.follow is None:
+                while self.num_calls == num_calls or self.help is None:
                     self.called.wait()
-                num_calls, follow, arguments = self.num_calls, self.follow, self.arguments
-                order = int(self.shared[ORDER])
+                num_calls, help, order = self.num_calls, self.help, int(self.shared[ORDER])
                 self.num_awake += 1
             try:
-                follow(self.shared, order, who, *arguments)
+                help(order, who)
             finally:
                 with self.called:
                     self.num_awake -= 1

@@ -159,12 +159,21 @@ def everything_is_worth_it() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.data(), st.sampled_from(sorted(FAMILIES)), st.integers(1, 5), st.sampled_from([3, 17, 1024]))
+@settings(max_examples=40, deadline=None)
+@given(
+    st.data(), st.sampled_from(sorted(FAMILIES)), st.integers(1, 5), st.sampled_from([3, 17, 1024]),
+    st.sampled_from([0, 9, 256]),
+)  # fmt: skip
 @everything_is_worth_it()
 def test_any_schedule_gives_each_request_what_it_gets_alone(
-    data: st.DataObject, name: str, num_slots: int, chunk_tokens: int
+    data: st.DataObject, name: str, num_slots: int, chunk_tokens: int, few: int
 ) -> None:
+    """Read by PyTorch alone, by the loops alone, and by both."""
+    with patch.object(windows, "FEW", few), patch.object(scheduler, "FEW", few):
+        run_any_schedule(data, name, num_slots, chunk_tokens)
+
+
+def run_any_schedule(data: st.DataObject, name: str, num_slots: int, chunk_tokens: int) -> None:
     model = cached_model(name)
     engine = Engine(model, NUM_IDS, num_slots=num_slots, chunk_tokens=chunk_tokens)
     requests: dict[int, Request] = {}

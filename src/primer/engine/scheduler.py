@@ -36,7 +36,7 @@ class Scheduler:
         for row in self.slots:
             if row is not None and row.waits_for is not None:
                 row.waits_for.cancel()
-        self.waiting, self.slots, self.windows = {}, [], Windows(self.model)
+        self.waiting, self.slots, self.windows = {}, [], Windows(self.model, self.num_slots)
 
     def queue(self, request: Request, targets: Sequence[int] = ()) -> Row:
         """Let a request wait for a slot."""
@@ -93,7 +93,8 @@ class Scheduler:
         if len(reading):
             handles = [row.handle for slot in reading if (row := self.slots[slot])]
             reading = reading[np.argsort(handles)]  # the longest waiting first
-        if self.windows.has_loops and len(reading) and unread[reading].sum() <= 2 * FEW:
+        are_few = unread[reading].sum() <= 2 * FEW and 2 * writing.sum() <= FEW
+        if self.windows.has_loops and len(reading) and are_few:
             yield self._all_in_one(unread, writing, reading)
             return
         if writing.any():

@@ -23,9 +23,9 @@ class Windows:
     Ids and lengths live in numpy on the host, where the decisions are made; the device sees one small array a step.
     """
 
-    def __init__(self, model: GPT) -> None:
+    def __init__(self, model: GPT, num_slots: int = 0) -> None:
         self.model, self.context = model, model.config.context
-        self.cache = KVCache(model.config, model.compute_dtype, model.embed.weight.device)
+        self.cache = KVCache(model.config, model.compute_dtype, model.embed.weight.device, num_slots)
         self.has_loops = Loops.can_run(model)
         self.loops: Loops | None = model.loops
         self.margin = model.config.lookback  # columns of -1 before each row, for its first tokens' neighbours

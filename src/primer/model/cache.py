@@ -5,8 +5,10 @@ K key-value heads, D channels of a head. The cache has slots, and each slot its 
 by side.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
+from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +21,19 @@ if TYPE_CHECKING:  # which imports this file
     from primer.model.gpt import GPTConfig
 
 
+AT_ONCE = 2**31  # bytes of address space: more may be refused to begin with
+
+
 class KVCache:
     """Two tensors (L, slots, K, columns + 1, D) that grow as needed, and for models whose attention mixes neighbours a
     third, of its inputs: (L, slots, 1, columns + 1, C). What stands in the last column is never read."""
 
-    def __init__(self, config: "GPTConfig", dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, config: "GPTConfig", dtype: torch.dtype, device: torch.device, num_slots: int = 0) -> None:
+        """`num_slots`: as many as there will be; on a CPU they get their room at once, unless that is very much."""
         self.config, self.dtype, self.device = config, dtype, device
-        self.keys, self.values, self.inputs = self._empty(0, 0)
+        num_bytes = 2 * num_slots * config.num_layers * config.context * config.width * dtype.itemsize
+        at_once = device.type == "cpu" and num_bytes <= AT_ONCE
+        self.keys, self.values, self.inputs = self._empty(*((num_slots, config.context) if at_once else (0, 0)))
 
     @property
     def num_slots(self) -> int:
@@ -76,8 +84,14 @@ class KVCache:
         keys = (config.num_layers, num_slots, config.num_kv_heads, num_columns + 1, config.head_dim)
         inputs = (config.num_layers, num_slots, 1, num_columns + 1, config.width if config.neighbours else 0)
         # Zeros, for what is masked is still multiplied, by a weight of 0: and 0 × NaN would be NaN.
-        keys_, values, inputs_ = (torch.zeros(s, dtype=self.dtype, device=self.device) for s in (keys, keys, inputs))
-        return keys_, values, inputs_
+        return self._zeros(keys), self._zeros(keys), self._zeros(inputs)
+
+    def _zeros(self, shape: tuple[int, ...]) -> Tensor:
+        """On a CPU, pages that come into being when they are written to: room for all that may come costs nothing."""
+        num_bytes = math.prod(shape) * self.dtype.itemsize
+        if self.device.type != "cpu" or not num_bytes:
+            return torch.zeros(shape, dtype=self.dtype, device=self.device)
+        return torch.frombuffer(mmap(-1, num_bytes), dtype=self.dtype).view(shape)
 
 
 class Span:

@@ -1,6 +1,7 @@
 """`primer serve`: models over OpenAI's protocol."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -133,6 +134,7 @@ async def serve(
     server = GracefulServer(options, gate, config.grace_seconds)
     try:
         default = await models.open(DEFAULT)
+        gc.freeze()  # what is here stays: looking all of it through for garbage would stop everyone for 0.2 s
         reloads = asyncio.create_task(keep_reloading(models, config.reload_seconds))
         log.info("%s · %s", default.weights, runtime.describe())
         log.info("models: %s", ", ".join(info.name for info in models.list()))

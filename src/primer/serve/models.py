@@ -13,6 +13,7 @@ from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.engine import Engine
 from primer.engine.live import LiveEngine
 from primer.engine.sample import load_to_generate, load_tokenizer
+from primer.engine.sampling import SamplingConfig
 from primer.engine.tools import Tool, named_tools
 from primer.model.gpt import GPT
 from primer.model.prepared import Weights
@@ -155,6 +156,7 @@ class Models:
             engine = text_engine(model, tokenizer, self.num_slots)
         else:
             engine = chat_engine(model, chat, self.num_slots)
+        engine.complete([[0]], SamplingConfig(temperature=0, max_tokens=1))  # compiles, before anybody waits for it
         dialogue = Dialogue(engine, chat, self.tools) if chat else None
         return ServedModel(name, run, checkpoint, created, tokenizer, dialogue, LiveEngine(engine), engine.context)
 

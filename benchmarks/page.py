@@ -20,6 +20,7 @@ import random
 import shutil
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -222,6 +223,15 @@ def ask(window: Any, number: int) -> tuple[float, float]:
 # --- the measurement ---
 
 
+class Page(Child):
+    """The page's process; what it tells whoever started it is not printed, its errors are."""
+
+    def __enter__(self) -> Self:
+        env = os.environ | self.environment
+        self.process = subprocess.Popen(self.command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return self
+
+
 def measure(server: StandIn, chromium: str, num_questions: int) -> list[Delay]:
     """Ask one question after another, as a visitor of `primer web --api` does."""
     port = free_port()
@@ -232,7 +242,7 @@ def measure(server: StandIn, chromium: str, num_questions: int) -> list[Delay]:
             "PRIMER_DATABASE": f"sqlite:///{Path(folder) / 'primer.db'}",
         }  # fmt: skip
         with (
-            Child("page", page_command(LOOPBACK, port), environment, f"{url}/_stcore/health") as page,
+            Page("page", page_command(LOOPBACK, port), environment, f"{url}/_stcore/health") as page,
             open_browser(chromium) as window,
         ):
             wait_until_ready([page])
@@ -253,9 +263,10 @@ def longest_of(share: float, values: Sequence[float]) -> float:
 def report(delays: Sequence[Delay], settings: Mapping[str, Any]) -> bool:
     """Print what came of it; whether the aim is met."""
     rows, facts = [], {}
-    for name, values in zip(Delay._fields, zip(*delays, strict=True), strict=True):
+    for name, where in {"document": "in the document", "screen": "on the screen"}.items():
+        values = [getattr(delay, name) for delay in delays]
         found = [statistics.median(values), longest_of(AIM_SHARE, values), max(values)]
-        rows.append([f"in the {name}" if name == "document" else f"on the {name}", *(f"{ms:,.0f}" for ms in found)])
+        rows.append([where, *(f"{ms:,.0f}" for ms in found)])
         facts[name] = dict(zip(("median", "p90", "longest"), (round(ms, 1) for ms in found), strict=True))
     print_table(["first token, ms", "median", f"{AIM_SHARE:.0%}", "longest"], rows)
     within = sum(delay.screen <= AIM for delay in delays)

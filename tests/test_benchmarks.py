@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import sys
+import time
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from tiny import CPU
 from torch import nn
 
 from primer.cli import parse
+from primer.serve.client import Ended, Piece, Server, Settings
 from primer.serve.command import ServeConfig
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -433,3 +435,67 @@ def test_the_servers_options_are_those_of_primer_serve(benchmark: Any) -> None:
     command = benchmark("server").serve_command(Path("runs/x"), 1, 32, ["--no-safety"])
     config = parse(ServeConfig, "primer serve", command[command.index("serve") + 1 :], None)
     assert (config.slots, config.limits.requests_per_minute, config.safety) == (32, 0, False)
+
+
+# A page that has the word at once, but far below the window; then in it, but hidden; then for all to see.
+SHOWS_LATE = """word => {
+  const message = document.createElement("div");
+  message.dataset.testid = "stChatMessage";
+  message.style.cssText = "position: absolute; top: 5000px; visibility: hidden";
+  message.textContent = `An answer that says ${word}`;
+  setTimeout(() => { window.put = Date.now(); document.body.append(message); }, 100);
+  setTimeout(() => { message.style.top = "0px"; }, 300);
+  setTimeout(() => { window.bared = Date.now(); message.style.visibility = "visible"; }, 500);
+}"""
+
+
+def test_a_word_is_seen_when_it_is_on_the_screen(benchmark: Any) -> None:
+    page = benchmark("page")
+    try:
+        chromium = page.find_chromium()
+    except SystemExit as error:
+        pytest.skip(str(error))
+    word = page.first_word(7)
+    with page.open_browser(chromium) as window:
+        page.watch(window, word)
+        window.evaluate(SHOWS_LATE, word)
+        document, screen = page.shown(window)
+        put, bared = window.evaluate("[window.put, window.bared]")
+        assert put <= document < bared <= screen
+        page.watch(window, page.first_word(8), patience=0.05)
+        with pytest.raises(Exception, match="begin008 was not seen"):
+            page.shown(window)
+
+
+def test_the_stand_in_notes_when_it_sends_a_first_token(benchmark: Any) -> None:
+    page = benchmark("page")
+    with page.StandIn(first_seconds=0.0, rate=1000.0, num_tokens=3) as server:
+        client = Server(server.url)
+        (model,) = client.models()
+        asked = time.time()
+        events = client.stream([{"role": "user", "content": page.question(12)}], model, Settings(), seed=1)
+        first = next(events)
+        assert asked < server.sent[12] < time.time()
+        assert [first, *events] == [Piece("begin012"), Piece(" word1"), Piece(" word2"), Ended("stop")]
+
+
+def test_the_page_meets_its_aim_with_nine_answers_of_ten(benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    page = benchmark("page")
+    for num_late in (1, 2):
+        delays = [page.Delay(10.0 * n, 20.0 * n) for n in range(10 - num_late)] + [page.Delay(400.0, 500.0)] * num_late
+        assert page.report(delays, {"questions": 10}) is (num_late == 1)
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (line["benchmark"], line["aim_met"], line["questions"]) == ("page", False, 10)
+    assert line["first_token_ms"]["screen"] == {"median": 90.0, "p90": 500.0, "longest": 500.0}
+
+
+def test_a_missing_chromium_is_said(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = benchmark("page")
+    monkeypatch.setattr(page, "find_spec", lambda _: object())
+    monkeypatch.setattr(page.shutil, "which", lambda _: None)
+    monkeypatch.delenv("PRIMER_CHROMIUM", raising=False)
+    with pytest.raises(SystemExit, match="no Chromium was found"):
+        page.find_chromium()
+    monkeypatch.setenv("PRIMER_CHROMIUM", "nowhere")
+    with pytest.raises(SystemExit, match="nowhere, which cannot be run"):
+        page.find_chromium()

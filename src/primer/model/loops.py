@@ -143,20 +143,6 @@ def dot(w: Array, x: Array) -> Any:
 
 
 @float_loop
-def dot_4(w: Array, x: Array, y: Array) -> None:
-    """Four outputs of one row: y (4,) = w x for w (4, I)."""
-    w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
-    a0 = a1 = a2 = a3 = np.float32(0)
-    for i in range(x.shape[0]):
-        u = x[i]
-        a0 += wide(w0[i]) * u
-        a1 += wide(w1[i]) * u
-        a2 += wide(w2[i]) * u
-        a3 += wide(w3[i]) * u
-    y[0], y[1], y[2], y[3] = a0, a1, a2, a3
-
-
-@float_loop
 def dot_4_by_2(w: Array, x: Array, z: Array, y: Array, v: Array) -> None:
     """Four outputs of two rows, x and z, into y and v: each number that is loaded serves more than once."""
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
@@ -179,22 +165,20 @@ def dot_4_by_2(w: Array, x: Array, z: Array, y: Array, v: Array) -> None:
 def products(x: Array, w: Array, y: Array) -> None:
     """y (N, O) = x wᵀ for x (N, I), w (O, I)."""
     (N, I), O = x.shape, w.shape[0]
+    if N == 1 or O < 4:  # weights come from memory: in one stream, row after row, they come fastest
+        for n in range(N):
+            for o in range(O):
+                y[n, o] = dot(w[o], x[n])
+        return
     rows = np.empty((4, I), np.float32)
     for block in range((O + 3) // 4):
-        o = max(0, min(4 * block, O - 4))  # the last block may do some of the one before again
-        if N == 1 and O >= 4:
-            dot_4(w[o : o + 4], x[0], y[0, o : o + 4])
-        elif O >= 4:
-            for k in range(4):  # widened once for all tokens
-                for i in range(I):
-                    rows[k, i] = wide(w[o + k, i])
-            for n in range(0, N, 2):
-                m = min(n + 1, N - 1)
-                dot_4_by_2(rows, x[n], x[m], y[n, o : o + 4], y[m, o : o + 4])
-        else:
-            for n in range(N):
-                for k in range(O):
-                    y[n, k] = dot(w[k], x[n])
+        o = min(4 * block, O - 4)  # the last block may do some of the one before again
+        for k in range(4):  # widened once for all tokens
+            for i in range(I):
+                rows[k, i] = wide(w[o + k, i])
+        for n in range(0, N, 2):
+            m = min(n + 1, N - 1)
+            dot_4_by_2(rows, x[n], x[m], y[n, o : o + 4], y[m, o : o + 4])
 
 
 @float_loop

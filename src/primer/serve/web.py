@@ -115,6 +115,7 @@ def page_command(host: str, port: int) -> list[str]:
         "server.address": host, "server.port": port, "server.headless": "true", "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false", "client.toolbarMode": "viewer", "client.showErrorDetails": "none",
         "logger.hideWelcomeMessage": "true",
+        "runner.postScriptGC": "false",  # a full collection at each look at a draft: all else stands still meanwhile
     }  # fmt: skip
     script = Path(__file__).with_name("ui.py")
     flags = [f"--{name}={value}" for name, value in options.items()]

@@ -1,6 +1,9 @@
 """The loops against the model that they stand in for, and what is stored against what is computed."""
 
+import gc
 import threading
+import time
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -254,3 +257,16 @@ def test_models_take_turns(threads: None) -> None:
     for thread in tasks:
         thread.join()
     assert not wrong
+
+
+def test_a_model_that_is_gone_is_not_kept(threads: None) -> None:
+    """The helpers knew its weights."""
+    model = prepare_to_generate(random_model("llama"))
+    read_both(Windows(model), random_ids(), [[20] * 3])
+    weights = weakref.ref(model.loops.maps["up"].stored)
+    del model
+    deadline = time.monotonic() + 20
+    while weights() is not None:
+        assert time.monotonic() < deadline
+        gc.collect()
+        time.sleep(0.01)

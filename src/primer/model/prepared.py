@@ -5,6 +5,7 @@ Legend of shapes: N tokens, C width, V vocabulary, L layers, O outputs and I inp
 
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
@@ -104,6 +105,7 @@ class Loops:
         self._tokens: Any = None
         self._work: Any = None
         self._help: Any = None
+        weakref.finalize(self, team.release)
 
     @staticmethod
     def can_run(model: GPT) -> bool:

@@ -14,7 +14,6 @@ import atexit
 import sys
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -161,8 +160,7 @@ class Team:
         atexit.register(self.call, None)
 
     def call(self, help: Callable[[int, int], None] | None) -> None:
-        """See to it that the helpers are awake, and do this with their order and number from 1; None: that they sleep.
-        Only between passes."""
+        """See to it that helpers are awake, and do this with their order and number (from 1); None: let them sleep."""
         if help is self.help and self.num_awake == self.num_helpers:
             return
         with self.called:
@@ -184,11 +182,22 @@ class Team:
             try:
                 help(order, who)
             finally:
+                del help  # and with it a model's weights
                 with self.called:
                     self.num_awake -= 1
 
 
-@lru_cache
+TEAMS: dict[int, Team] = {}
+
+
 def team(num_helpers: int) -> Team:
     """The threads of this process."""
-    return Team(num_helpers)
+    if num_helpers not in TEAMS:
+        TEAMS[num_helpers] = Team(num_helpers)
+    return TEAMS[num_helpers]
+
+
+def release() -> None:
+    """Let go of the numbers that the last pass was over. At any time: a pass under way goes on."""
+    for one in TEAMS.values():
+        one.call(None)

@@ -230,3 +230,15 @@ def machine() -> str:
         model = next(names, model)
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{model} × {usable_cores()}{gpu}, torch {torch.__version__}"
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """PyTorch's operations on one core. After one that takes more, OpenMP's threads look for the next for milliseconds,
+    and keep those cores from everybody else: from `model/team.py`, whose turn it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -8,11 +8,12 @@ Legend of shapes: B rows that run, N ids read in a pass, T of one row, C width, 
 import concurrent.futures
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 
+from primer.core.runtime import one_core
 from primer.engine.request import Fed, Finished, Request, Row, Score, Token
 from primer.engine.sampling import SamplingConfig, penalize, pick
 from primer.engine.scheduler import Scheduler
@@ -120,9 +121,9 @@ class Engine:
             for row, start, end in scored:
                 self._score(row, hidden[start:end])
         if ready:
-            for row, token in zip(
-                ready, self._sample(ready, logits[0] if len(logits) == 1 else torch.cat(logits)), strict=True
-            ):
+            with one_core() if windows.has_loops else nullcontext():
+                sampled = self._sample(ready, logits[0] if len(logits) == 1 else torch.cat(logits))
+            for row, token in zip(ready, sampled, strict=True):
                 tokens += self._write(row, token)
         return tokens
 

@@ -93,7 +93,7 @@ class Scheduler:
         if len(reading):
             handles = [row.handle for slot in reading if (row := self.slots[slot])]
             reading = reading[np.argsort(handles)]  # the longest waiting first
-        are_few = unread[reading].sum() <= 2 * FEW and 2 * writing.sum() <= FEW
+        are_few = unread[reading].sum() <= FEW and 2 * writing.sum() <= FEW
         if self.windows.has_loops and len(reading) and are_few:
             yield self._all_in_one(unread, writing, reading)
             return

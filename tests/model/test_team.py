@@ -8,7 +8,20 @@ import pytest
 
 from primer.core.compiled import loop
 from primer.model import team
-from primer.model.team import COUNT, PASS, PHASE, PIECE_BITS, Array, Team, begin, finish, look, take, wait_for_pass
+from primer.model.team import (
+    COUNT,
+    DONE,
+    PASS,
+    PHASE,
+    PIECE_BITS,
+    Array,
+    Team,
+    begin,
+    finish,
+    look,
+    take,
+    wait_for_pass,
+)
 
 NUM_PHASES = 50
 
@@ -24,8 +37,7 @@ def share_out(shared: Array, phase: int, num_pieces: int, who: int, num_threads:
                 before += sums[number - 1, i]
             sums[number, piece] += before % 1_000_003
             by[who] += 1
-            finish(shared, phase + number, num_pieces)
-            piece = take(shared, phase + number, num_pieces, who, num_threads)
+            piece = finish(shared, phase + number, num_pieces, who, num_threads)
 
 
 @loop
@@ -100,8 +112,8 @@ def test_own_pieces_come_first() -> None:
     assert [take(shared, first, 8, 1, 2) for _ in range(8)] == [4, 5, 6, 7, 3, 2, 1, 0]
     first = begin(shared, 1, True)
     assert [take(shared, first, 8, 0, 2) for _ in range(8)] == [0, 1, 2, 3, 7, 6, 5, 4]
-    for _ in range(8):
-        finish(shared, first, 8)
+    shared[DONE] = 7  # by the others
+    assert finish(shared, first, 8, 0, 2) == -1
     assert take(shared, first, 8, 0, 2) == -1
 
 

@@ -415,8 +415,7 @@ def attention(
     while piece >= 0:
         first, last = share(piece, pieces, r.qkv.shape[1], 4)
         multiply(h, w.qkv, layer, first, last, False, r.qkv)
-        finish(shared, phase, pieces)
-        piece = take(shared, phase, pieces, who, threads)
+        piece = finish(shared, phase, pieces, who, threads)
 
     phase, few = phase + 1, min(pieces, N * K)
     piece = take(shared, phase, few, who, threads)
@@ -427,8 +426,7 @@ def attention(
         for place in range(first, last):
             n, k = place // K, place % K
             place_heads(layer, n, k, r.qkv[n], h[n], t, c, w, s)
-        finish(shared, phase, few)
-        piece = take(shared, phase, few, who, threads)
+        piece = finish(shared, phase, few, who, threads)
 
     phase, few = phase + 1, min(pieces, N * H)
     piece = take(shared, phase, few, who, threads)
@@ -440,16 +438,14 @@ def attention(
             start, here = max(0, end - w.windows[layer]), slice(head * D, head * D + D)
             keys, values = c.keys[layer, slot, k, start:end], c.values[layer, slot, k, start:end]
             attend(r.qkv[n, here], keys, values, r.y[n, here])
-        finish(shared, phase, few)
-        piece = take(shared, phase, few, who, threads)
+        piece = finish(shared, phase, few, who, threads)
 
     phase += 1
     piece = take(shared, phase, pieces, who, threads)
     while piece >= 0:
         first, last = share(piece, pieces, r.x.shape[1], 4)
         multiply(r.y, w.out, layer, first, last, True, r.x)
-        finish(shared, phase, pieces)
-        piece = take(shared, phase, pieces, who, threads)
+        piece = finish(shared, phase, pieces, who, threads)
     return phase + 1
 
 
@@ -468,16 +464,14 @@ def mlp(
         if s.mlp == SWIGLU:
             multiply(h, w.up, layer, M + first, M + last, False, r.u)
         activate(r.u, s.mlp, first, last, r.v)
-        finish(shared, phase, pieces)
-        piece = take(shared, phase, pieces, who, threads)
+        piece = finish(shared, phase, pieces, who, threads)
 
     phase += 1
     piece = take(shared, phase, pieces, who, threads)
     while piece >= 0:
         first, last = share(piece, pieces, r.x.shape[1], 4)
         multiply(r.v, w.down, layer, first, last, True, r.x)
-        finish(shared, phase, pieces)
-        piece = take(shared, phase, pieces, who, threads)
+        piece = finish(shared, phase, pieces, who, threads)
     return phase + 1
 
 
@@ -497,8 +491,7 @@ def read(
         first, last = share(piece, few, N, 1)
         for n in range(first, last):
             embed(t.ids[t.slots[n]], margin + t.positions[n], t.positions[n], w, s, r.x[n])
-        finish(shared, phase, few)
-        piece = take(shared, phase, few, who, threads)
+        piece = finish(shared, phase, few, who, threads)
     phase += 1
     h = np.empty((N, C), np.float32)
     for layer in range(len(w.windows)):
@@ -509,8 +502,7 @@ def read(
         first, last = share(piece, few, N, 1)
         for n in range(first, last):
             normalize(r.x[n], w.final_norm, s, r.hidden[n])
-        finish(shared, phase, few)
-        piece = take(shared, phase, few, who, threads)
+        piece = finish(shared, phase, few, who, threads)
     if not num_wanted:
         return
     phase += 1
@@ -521,8 +513,7 @@ def read(
     while piece >= 0:
         first, last = share(piece, pieces, r.logits.shape[1], 4)
         multiply(h, w.head, 0, first, last, False, r.logits)
-        finish(shared, phase, pieces)
-        piece = take(shared, phase, pieces, who, threads)
+        piece = finish(shared, phase, pieces, who, threads)
 
 
 @float_loop

@@ -114,11 +114,12 @@ def take(shared: Array, phase: int, num_pieces: int, who: int, num_threads: int)
 
 
 @loop
-def finish(shared: Array, phase: int, num_pieces: int) -> None:
-    """A piece is computed; with the last one the next phase begins."""
+def finish(shared: Array, phase: int, num_pieces: int, who: int, num_threads: int) -> int:
+    """A piece is computed; with the last one the next phase begins. Takes and returns the next, or -1."""
     if increase(shared, DONE) + 1 == num_pieces:
         tell(shared, DONE, 0)
         tell(shared, PHASE, (phase + 1) << PIECE_BITS)
+    return take(shared, phase, num_pieces, who, num_threads)
 
 
 @loop
@@ -199,5 +200,5 @@ def team(num_helpers: int) -> Team:
 
 def release() -> None:
     """Let go of the numbers that the last pass was over. At any time: a pass under way goes on."""
-    for one in TEAMS.values():
+    for one in list(TEAMS.values()):  # another thread may be making one
         one.call(None)

@@ -15,7 +15,7 @@ weapon = "bomb pipe_bomb"
 [[rules]]
 category = "violence_weapons"
 name = "toy"
-says = ["{make} ** {weapon}", "blow|tear * up"]
+says = ["{make} ** {weapon}", "blow|tear * up", "you|they * are|become * dead_meat|14"]
 unless = "bath minecraft"
 """
 
@@ -38,6 +38,10 @@ def toy_matches(text: str) -> list[str]:
         ("make a cake\n\nbomb", []),
         ("blow it all up", ["blow it all up"]),
         ("make a pipe bomb", ["make a pipe bomb"]),
+        ("you will become dead meat", ["become dead meat"]),  # it begins where it says something
+        ("you soon are dead meat", ["dead meat"]),
+        ("they are now 14", ["14"]),
+        ("dead meat", []),
     ],
 )
 def test_the_little_language(text: str, found: list[str]) -> None:

@@ -18,11 +18,14 @@ The rules stand in `safety_data/rules.toml`:
 Each place of a sentence ("{make}", "{weapon}") is a set of words and phrases. The reader notes where it last saw
 which, and where the last place of a sentence is met it looks back for the ones before. A word costs a few look-ups,
 however long the lists are, and no pattern can run away (ReDoS).
+
+A match begins with the first place that says something: of "you should kill …" with "kill". Otherwise every "you" would
+hold a streamed answer back until it is clear that nothing comes of it.
 """
 
 import tomllib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -36,6 +39,15 @@ WORDS_AFTER = 5  # a match: "make a bomb in Minecraft"
 WORDS_KEPT = 64
 SPELLED = frozenset({"how", "to", "the", "some", "it", "and", "you"})  # so that "m a k e i t" is read
 SPANS_KEPT = 16  # of one place: more than fit in the widest gap
+FUNCTION_WORDS = frozenset(
+    """
+    a about all am an and any anyone are around as at be been but by can cant could did do does dont everyone for from
+    go going gonna good great had has have having he her here him his how i id if ill im in into is it its ive just let
+    lets like may me might must my need no not of on one or our out over she should so some someone something such than
+    that the their them then there these they this those through to too u up ur us use used using very wanna want was
+    way we were what when where which while who whom whose why will with without would you your youre
+    """.split()  # and numbers: they say nothing yet
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +83,21 @@ class Span(NamedTuple):
 
     first: int
     last: int
+    tells: bool  # it is not of function words alone
+
+
+class Beginning(NamedTuple):
+    """Of a sentence: its first word, and the word from which on it tells something."""
+
+    first: int
+    telling: int
 
 
 class Candidate(NamedTuple):
     """A match that waits for the words after it."""
 
     sentence: Sentence
-    first: int
+    beginning: Beginning
     last: int
 
 
@@ -100,11 +120,11 @@ class Rules:
             for k, place in enumerate(sentence.places[:-1]):
                 patience = sentence.gaps[k + 1] + max(map(num_words, phrases[sentence.places[k + 1]]))
                 for phrase in dict.fromkeys(phrases[place]):
-                    if k == 0:
+                    if k == 0 and tells(phrase):
                         self.begins[phrase] = max(self.begins[phrase], patience)
-                    else:
+                    elif k > 0:
                         self.goes_on[phrase].append((sentence, k, patience))
-        firsts = {phrase for sentence in sentences for phrase in phrases[sentence.places[0]]}
+        firsts = {phrase for sentence in sentences for phrase in first_telling(sentence, phrases)}
         self.prefixes = {phrase[:i] for phrase in firsts for i, char in enumerate(phrase) if char == " "}
         self.longest_prefix = max(map(num_words, self.prefixes), default=0)
         looked_for = {place for sentence in sentences for place in (*sentence.places[:-1], sentence.unless)}
@@ -114,6 +134,25 @@ class Rules:
                 if place in looked_for:
                     self.places[phrase].append(place)
         self.vocabulary = SPELLED | {word for known in phrases.values() for phrase in known for word in phrase.split()}
+
+
+def first_telling(sentence: Sentence, phrases: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The phrases with which a match may begin. A place that can be of function words leaves it to the next."""
+    for place in sentence.places:
+        telling = [phrase for phrase in phrases[place] if tells(phrase)]
+        yield from telling
+        if len(telling) == len(phrases[place]):
+            return
+    yield from phrases[sentence.places[-1]]
+
+
+def tells(phrase: str) -> bool:
+    """Whether a phrase is of more than function words and numbers.
+
+    >>> tells("kill"), tells("i want to"), tells("14")
+    (True, False, False)
+    """
+    return not all(word in FUNCTION_WORDS or word.isdecimal() for word in phrase.split())
 
 
 def num_words(phrase: str) -> int:
@@ -235,7 +274,7 @@ class RuleReader:
             last = self.num_dropped + len(self.words) - 1
             for length in self.rules.lengths.get(word.text, ()):
                 if length <= len(self.words):
-                    self.note(Span(last - length + 1, last))
+                    self.note(last - length + 1, last)
             while self.due and self.due[0].last + WORDS_AFTER <= last:
                 matches += self.judge(self.due.popleft())
             if len(self.words) >= 2 * WORDS_KEPT:
@@ -244,33 +283,35 @@ class RuleReader:
                 self.begun = [(first, until) for first, until in self.begun if until > last]
         return matches
 
-    def note(self, span: Span) -> None:
-        """The places where the phrase that ends here can stand, and the sentences that it completes."""
-        phrase = " ".join([word.text for word in self.words[span.first - self.num_dropped :]])
+    def note(self, first: int, last: int) -> None:
+        """The places where the phrase of these words can stand, and the sentences that it completes."""
+        phrase = " ".join([word.text for word in self.words[first - self.num_dropped :]])
+        span = Span(first, last, tells(phrase))
         for place in self.rules.places.get(phrase, ()):
             self.seen[place].append(span)
         if phrase in self.rules.begins:
-            self.begun.append((span.first, span.last + self.rules.begins[phrase]))
+            self.begun.append((first, last + self.rules.begins[phrase]))
         for sentence, k, patience in self.rules.goes_on.get(phrase, ()):
-            first = self.look_back(sentence, k, span.first)
-            if first is not None:
-                self.begun.append((first, span.last + patience))
+            beginning = self.look_back(sentence, k, first)
+            if beginning is not None and (span.tells or beginning.telling < first):
+                self.begun.append((beginning.telling, last + patience))
         for sentence in self.rules.completes.get(phrase, ()):
-            first = self.look_back(sentence, len(sentence.places) - 1, span.first)
-            if first is not None and (found := Candidate(sentence, first, span.last)) not in self.due:
+            beginning = self.look_back(sentence, len(sentence.places) - 1, first)
+            if beginning is not None and (found := Candidate(sentence, beginning, last)) not in self.due:
                 self.due.append(found)
 
-    def look_back(self, sentence: Sentence, k: int, before: int) -> int | None:
+    def look_back(self, sentence: Sentence, k: int, before: int) -> Beginning | None:
         """Where the sentence begins of which place `k` begins at word `before`."""
         if k == 0:
-            return before
+            return Beginning(before, before)
         for span in reversed(self.seen.get(sentence.places[k - 1], ())):
             if span.last < before - 1 - sentence.gaps[k]:
                 break
             if span.last < before:
-                first = self.look_back(sentence, k - 1, span.first)
-                if first is not None:
-                    return first
+                found = self.look_back(sentence, k - 1, span.first)
+                if found is not None:
+                    is_silent = found.telling == span.first and not span.tells
+                    return found._replace(telling=before) if is_silent else found
         return None
 
     def end_sentence(self) -> list[Match]:
@@ -283,11 +324,11 @@ class RuleReader:
 
     def judge(self, candidate: Candidate) -> list[Match]:
         """A match, if nothing near it makes it harmless."""
-        sentence, first, last = candidate
+        sentence, beginning, last = candidate
         exceptions = self.seen.get(sentence.unless)
-        if exceptions and exceptions[-1].last >= first - WORDS_BEFORE:
+        if exceptions and exceptions[-1].last >= beginning.first - WORDS_BEFORE:
             return []
-        start, end = self.words[first - self.num_dropped].start, self.words[last - self.num_dropped].end
+        start, end = self.words[beginning.telling - self.num_dropped].start, self.words[last - self.num_dropped].end
         return [Match(sentence.category, sentence.rule, "rules", start, end)]
 
     @property
@@ -295,7 +336,7 @@ class RuleReader:
         """Where the first word stands that a match may begin with which is not certain yet."""
         last = self.num_dropped + len(self.words) - 1
         firsts = [first for first, until in self.begun if until > last]
-        firsts += [candidate.first for candidate in self.due]
+        firsts += [candidate.beginning.telling for candidate in self.due]
         tail = [word.text for word in self.words[-self.rules.longest_prefix :]]
         firsts += [last + 1 - len(tail) + i for i in range(len(tail)) if " ".join(tail[i:]) in self.rules.prefixes]
         return self.words[min(firsts) - self.num_dropped].start if firsts else self.reader.open_from

@@ -33,6 +33,8 @@ class StopText:
         """What can be shown, now that this has come; nothing after a stop string."""
         if self.is_met:
             return Piece("")
+        if not self.stops:
+            return piece
         self.held.append(piece)
         text = "".join(piece.text for piece in self.held)
         found = [place for stop in self.stops if (place := text.find(stop)) >= 0]

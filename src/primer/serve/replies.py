@@ -12,13 +12,14 @@ from primer.serve.writing import Piece
 from primer.text.chat import ToolCall
 from primer.text.tokenizer import Tokenizer
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 DONE = b"data: [DONE]\n\n"
 Json = dict[str, Any]
 
 
 def event(data: Mapping[str, Any]) -> bytes:
     """One event of a stream (server-sent events)."""
-    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+    return f"data: {ENCODER.encode(data)}\n\n".encode()
 
 
 def usage(num_prompt: int, num_completion: int) -> dict[str, int]:

@@ -126,6 +126,7 @@ class Rules:
                         self.goes_on[phrase].append((sentence, k, patience))
         firsts = {phrase for sentence in sentences for phrase in first_telling(sentence, phrases)}
         self.prefixes = {phrase[:i] for phrase in firsts for i, char in enumerate(phrase) if char == " "}
+        self.prefix_ends = {prefix.split()[-1] for prefix in self.prefixes}
         self.longest_prefix = max(map(num_words, self.prefixes), default=0)
         looked_for = {place for sentence in sentences for place in (*sentence.places[:-1], sentence.unless)}
         for place, known in phrases.items():
@@ -280,7 +281,6 @@ class RuleReader:
             if len(self.words) >= 2 * WORDS_KEPT:
                 self.num_dropped += WORDS_KEPT
                 del self.words[:WORDS_KEPT]
-                self.begun = [(first, until) for first, until in self.begun if until > last]
         return matches
 
     def note(self, first: int, last: int) -> None:
@@ -335,8 +335,10 @@ class RuleReader:
     def open_from(self) -> int | None:
         """Where the first word stands that a match may begin with which is not certain yet."""
         last = self.num_dropped + len(self.words) - 1
-        firsts = [first for first, until in self.begun if until > last]
+        self.begun = [(first, until) for first, until in self.begun if until > last]
+        firsts = [first for first, _ in self.begun]
         firsts += [candidate.beginning.telling for candidate in self.due]
-        tail = [word.text for word in self.words[-self.rules.longest_prefix :]]
-        firsts += [last + 1 - len(tail) + i for i in range(len(tail)) if " ".join(tail[i:]) in self.rules.prefixes]
+        if self.words and self.words[-1].text in self.rules.prefix_ends:
+            tail = [word.text for word in self.words[-self.rules.longest_prefix :]]
+            firsts += [last + 1 - len(tail) + i for i in range(len(tail)) if " ".join(tail[i:]) in self.rules.prefixes]
         return self.words[min(firsts) - self.num_dropped].start if firsts else self.reader.open_from

@@ -55,12 +55,12 @@ class Atom:
     @property
     def begins_paragraph(self) -> bool:
         """Whether a blank line stands before it."""
-        return BLANK_LINE.search(self.gap) is not None
+        return "\n" in self.gap and BLANK_LINE.search(self.gap) is not None
 
     @property
     def ends_sentence(self) -> bool:
         """Whether it ends as sentences do."""
-        return SENTENCE_END.search(self.text) is not None
+        return not self.text.isalnum() and SENTENCE_END.search(self.text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ def split_words(atom: Atom) -> list[Word]:
     >>> [word.text for word in split_words(Atom("Don't-k1ll", 0, ""))]
     ['dont', 'kill']
     """
+    if atom.text.isascii() and atom.text.isalpha():  # nearly always
+        return [Word(atom.text.lower(), atom.start, atom.end)]
     if atom.text.isascii():
         clean, places = atom.text.lower(), list(range(len(atom.text)))
     else:

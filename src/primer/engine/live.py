@@ -58,18 +58,21 @@ class LiveEngine:
         """Requests that have one."""
         return self.engine.num_running
 
-    async def stream(self, request: Request) -> AsyncGenerator[Token, None]:
+    async def stream(self, request: Request, seconds: float | None = None) -> AsyncGenerator[Token, None]:
         """The tokens of a request as they come; closing the iterator cancels it before the next step.
 
-        Raises ValueError like `Engine.add`, EngineClosed if the engine is closed before the last token, and whatever a
-        step raised.
+        Raises ValueError like `Engine.add`, EngineClosed if the engine is closed before the last token, TimeoutError if
+        that has not come after so many seconds, and whatever a step raised.
         """
-        stream = Stream(request, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        stream = Stream(request, loop)
         with self.changed:
             if self.is_closed:
                 raise EngineClosed("the engine is closed.")
             self.arrived.append(stream)
             self.changed.notify()
+        # One timer an answer: asyncio.timeout around each token was a twelfth of the server's time.
+        timer = seconds is not None and loop.call_later(seconds, stream.items.put_nowait, TimeoutError())
         try:
             finished = False
             while not finished:
@@ -79,6 +82,8 @@ class LiveEngine:
                 yield item
                 finished = item.finished is not None
         finally:
+            if timer:
+                timer.cancel()
             with self.changed:
                 self.left.append(stream)
                 self.changed.notify()

@@ -151,15 +151,10 @@ class Writing:
         Raises ApiError (504) if it takes too long.
         """
         ways = [self._write(answer, outlet) for answer, outlet in zip(self.answers, self.outlets, strict=True)]
-        stream = ways[0] if len(ways) == 1 else merged(ways)
-        deadline = asyncio.get_running_loop().time() + self.seconds
         try:
-            async with aclosing(stream):
-                while True:
-                    async with asyncio.timeout_at(deadline):
-                        piece = await anext(stream)
+            async with aclosing(ways[0] if len(ways) == 1 else merged(ways)) as stream:
+                async for piece in stream:
                     yield piece
-        except StopAsyncIteration:
             self._measure()
         except TimeoutError as error:
             message = f"the answer was not ready after {self.seconds:g} s; ask for fewer tokens"
@@ -168,7 +163,7 @@ class Writing:
 
     async def _write(self, answer: Answer | Continuation, outlet: Outlet) -> AsyncGenerator[Piece]:
         """One answer."""
-        async with aclosing(self.live.stream(answer.request)) as tokens:
+        async with aclosing(self.live.stream(answer.request, self.seconds)) as tokens:
             async for token in tokens:
                 self._count(token)
                 if not (piece := outlet.take(answer.push(token))).is_empty:

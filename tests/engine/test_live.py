@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterator
+from concurrent.futures import Future
 from contextlib import aclosing, contextmanager
+from time import perf_counter
 from typing import TypeVar
 from unittest.mock import patch
 
 import pytest
 
+from primer.engine import live as live_module
 from primer.engine.engine import Engine
 from primer.engine.live import EngineClosed, LiveEngine
 from primer.engine.request import Request, Token
@@ -36,12 +39,12 @@ def run(work: Awaitable[T]) -> T:
 
 async def ids(engine: LiveEngine, request: Request, limit: int = 10**9) -> list[int]:
     found: list[int] = []
-    async with aclosing(engine.stream(request)) as tokens:
-        async for token in tokens:
-            found.append(token.id)
-            if len(found) == limit:
+    async with aclosing(engine.stream(request)) as stream:
+        async for tokens in stream:
+            found += [token.id for token in tokens]
+            if len(found) >= limit:
                 break
-    return found
+    return found[:limit]
 
 
 def test_fifty_streams_are_each_what_they_are_alone() -> None:
@@ -60,6 +63,35 @@ def test_fifty_streams_are_each_what_they_are_alone() -> None:
 
     with live() as engine:
         assert run(all_of_them(engine)) == [e[:limit] for e, limit in zip(expected, limits, strict=True)]
+
+
+def test_the_first_token_comes_at_once_and_the_others_at_a_pace() -> None:
+    async def pieces(engine: LiveEngine) -> list[tuple[float, list[Token]]]:
+        request = Request([1, 2], SamplingConfig(temperature=1.0, max_tokens=300))
+        return [(perf_counter(), tokens) async for tokens in engine.stream(request)]
+
+    with live() as engine, patch.object(live_module, "PACE", 0.02):
+        found = run(pieces(engine))
+    assert len(found[0][1]) == 1
+    assert sum(len(tokens) for _, tokens in found) == 300
+    assert len(found) <= 2 + (found[-1][0] - found[0][0]) / 0.02  # the last one waits for nothing
+
+
+def test_what_is_written_does_not_wait_for_a_tool() -> None:
+    answer: Future[list[int]] = Future()
+    alone = Engine(cached_model("primer"), NUM_IDS)
+    sampling = SamplingConfig(temperature=1.0, max_tokens=20)
+    written = [token.id for token in alone.run([Request([1, 2], sampling)])]
+    stop = next(id for id in written[3:] if id not in written[:3])
+    request = Request([1, 2], sampling, stop_ids=[stop], on_stop=lambda ids: answer)
+
+    async def until_the_tool(engine: LiveEngine) -> list[int]:
+        found = await ids(engine, request, limit=written.index(stop))
+        answer.cancel()
+        return found
+
+    with live() as engine:
+        assert run(until_the_tool(engine)) == written[: written.index(stop)]
 
 
 def test_a_client_that_leaves_frees_its_slot_before_the_next_step() -> None:

@@ -58,7 +58,7 @@ def new_checkpoint(run: Path, step: int) -> Path:
 
 async def write(model: ServedModel, count: int = 5) -> list[int]:
     request = Request([model.tokenizer.document_id], SamplingConfig(temperature=0, max_tokens=count))
-    return [token.id async for token in model.live.stream(request)]
+    return [token.id async for tokens in model.live.stream(request) for token in tokens]
 
 
 # --- names ---
@@ -179,13 +179,13 @@ def test_a_newer_checkpoint_takes_over_and_answers_under_way_end_as_they_began(
         expected, length = await write(old, 100), 100
         assert await models.reload_newer() == []
         stream = old.live.stream(Request([old.tokenizer.document_id], SamplingConfig(temperature=0, max_tokens=length)))
-        tokens: list[Token] = [await anext(stream)]
+        tokens: list[Token] = await anext(stream)
         new_checkpoint(speedrun / "sft", 7)
         assert await models.reload_newer() == ["laptop-sft"]
         new = await models.get("primer")
         assert new.weights.name == "step_000007"
         assert new is not old
-        tokens += [token async for token in stream]
+        tokens += [token async for more in stream for token in more]
         assert [token.id for token in tokens] == expected
         assert await write(new, 20) != expected[:20]
         while old.live.thread.is_alive():  # the old engine is put away

@@ -163,10 +163,15 @@ class Writing:
 
     async def _write(self, answer: Answer | Continuation, outlet: Outlet) -> AsyncGenerator[Piece]:
         """One answer."""
-        async with aclosing(self.live.stream(answer.request, self.seconds)) as tokens:
-            async for token in tokens:
-                self._count(token)
-                if not (piece := outlet.take(answer.push(token))).is_empty:
+        async with aclosing(self.live.stream(answer.request, self.seconds)) as stream:
+            async for tokens in stream:
+                events: list[Event] = []
+                for token in tokens:
+                    self._count(token)
+                    events += answer.push(token)
+                    if answer.done:
+                        break
+                if not (piece := outlet.take(events)).is_empty:
                     yield piece
                 if answer.done or outlet.ended:
                     break

@@ -15,6 +15,7 @@ from primer.model.dropout import without_dropout
 
 DRAIN_EVERY = 0.02  # seconds between two looks at whether anything still runs
 PACE = 0.04  # seconds between two pieces of an answer: 25 a second read as one flow, and each costs the same
+NUM_AT_ONCE = 4  # tokens that do not wait for that: with them the first word is complete
 
 
 class EngineClosed(PrimerError):
@@ -31,8 +32,9 @@ class Stream:
     handle: int = -1
     held: list[Token] = field(default_factory=list)
     """Written, and not given out; the engine's thread's own, like the next."""
+    num_given: int = 0
     due: float = 0.0
-    """When the next are given out: the first at once."""
+    """When the next are given out."""
 
 
 class LiveEngine:
@@ -66,8 +68,8 @@ class LiveEngine:
         return self.engine.num_running
 
     async def stream(self, request: Request, seconds: float | None = None) -> AsyncGenerator[list[Token], None]:
-        """The tokens of a request as they come, the first at once, then those of 40 ms together; closing the iterator
-        cancels it before the next step.
+        """The tokens of a request as they come, the first four at once, then those of 40 ms together; closing the
+        iterator cancels it before the next step.
 
         Raises ValueError like `Engine.add`, EngineClosed if the engine is closed before the last token, TimeoutError if
         that has not come after so many seconds, and whatever a step raised.
@@ -148,7 +150,9 @@ class LiveEngine:
             is_finished = stream.held[-1].finished is not None
             if is_finished or now >= stream.due:
                 given.append((stream, stream.held))
-                stream.held, stream.due = [], now + PACE
+                stream.num_given += len(stream.held)
+                stream.held = []
+                stream.due = now + PACE if stream.num_given >= NUM_AT_ONCE else now
             if is_finished:
                 del self.streams[stream.handle]
         send(given)

@@ -273,6 +273,8 @@ class RuleReader:
                 continue
             self.words.append(word)
             last = self.num_dropped + len(self.words) - 1
+            if self.begun:
+                self.begun = [(first, until) for first, until in self.begun if until > last]
             for length in self.rules.lengths.get(word.text, ()):
                 if length <= len(self.words):
                     self.note(last - length + 1, last)
@@ -335,7 +337,6 @@ class RuleReader:
     def open_from(self) -> int | None:
         """Where the first word stands that a match may begin with which is not certain yet."""
         last = self.num_dropped + len(self.words) - 1
-        self.begun = [(first, until) for first, until in self.begun if until > last]
         firsts = [first for first, _ in self.begun]
         firsts += [candidate.beginning.telling for candidate in self.due]
         if self.words and self.words[-1].text in self.rules.prefix_ends:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import tiny
+import torch
 from rich.console import Console
 
 from primer.core.errors import ConfigError
@@ -102,8 +103,10 @@ def test_threads_get_a_share_each() -> None:
 
 
 def test_when_it_pays_to_compile() -> None:
-    long, short = COMPILE_FLOPS["cpu"] * 2, COMPILE_FLOPS["cpu"] / 2
-    assert [decide_compile("auto", flops, tiny.CPU) for flops in (long, short)] == [True, False]
+    long, short = COMPILE_FLOPS["cuda"] * 2, COMPILE_FLOPS["cuda"] / 2
+    gpu = replace(tiny.CPU, device=torch.device("cuda"))
+    assert [decide_compile("auto", flops, gpu) for flops in (long, short)] == [True, False]
+    assert not decide_compile("auto", long, tiny.CPU)  # measured: slower
     assert [decide_compile("on", short, tiny.CPU), decide_compile("off", long, tiny.CPU)] == [True, False]
 
 

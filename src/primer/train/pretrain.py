@@ -83,7 +83,7 @@ class PretrainConfig:
     loop: LoopConfig = dataclasses.field(default_factory=LoopConfig)
     runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile; auto: when the run is long enough to repay the half minute that it costs."""
+    """torch.compile; auto: on a GPU, when the run is long enough to repay the half minute that it costs."""
 
     eval_every: int | None = None
     """Steps between evaluations; None: a tenth of the run; 0: only at the end."""

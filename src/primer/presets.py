@@ -49,7 +49,7 @@ PRETRAIN: dict[str, PretrainConfig] = {
         dropout=0.1,
         batch_rows=16,
         optim=OptimConfig(weight_decay=0.1),
-        loop=LoopConfig(num_steps=1250),
+        loop=LoopConfig(num_steps=1000),
     ),
     # All of Shakespeare, in five to six minutes on two cores.
     "shakespeare": PretrainConfig(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from openai import OpenAI
 from served import LiveServer, serving
 
+from primer.engine.engine import Engine
 from primer.serve.gate import Limits
 from primer.text.chat import tool_schema
 from primer.text.tokenizer import Tokenizer
@@ -354,8 +356,10 @@ def test_a_bug_is_told_and_the_server_goes_on(
         assert server.until_idle()
 
 
-def test_what_takes_too_long(by_heart: Path) -> None:
-    with serving(by_heart, limits=Limits(timeout_seconds=1e-4)) as server:
+def test_what_takes_too_long(by_heart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Engine.step
+    monkeypatch.setattr(Engine, "step", lambda engine: (time.sleep(0.1), step(engine))[1])
+    with serving(by_heart, limits=Limits(timeout_seconds=1e-3)) as server:
         with pytest.raises(openai.InternalServerError) as caught:
             chat(server.client())
         assert caught.value.status_code == 504

@@ -110,21 +110,23 @@ class Rules:
         self.lengths: dict[str, set[int]] = defaultdict(set)  # last word: how many words its phrases have
         self.begins: dict[str, int] = defaultdict(int)  # phrase of a first place: the words in which the next must end
         self.goes_on: dict[str, list[tuple[Sentence, int, int]]] = defaultdict(list)  # the same for each further place
+        self.silent: set[str] = set()  # phrases of function words alone
         phrases: dict[str, list[str]] = {}
         for sentence in sentences:
             for place in filter(None, [*sentence.places, sentence.unless]):
                 if place not in phrases:
                     phrases[place] = choices(place, lists)
+                    self.silent |= {phrase for phrase in phrases[place] if not tells(phrase)}
             for phrase in dict.fromkeys(phrases[sentence.places[-1]]):
                 self.completes[phrase].append(sentence)
             for k, place in enumerate(sentence.places[:-1]):
                 patience = sentence.gaps[k + 1] + max(map(num_words, phrases[sentence.places[k + 1]]))
                 for phrase in dict.fromkeys(phrases[place]):
-                    if k == 0 and tells(phrase):
+                    if k == 0 and phrase not in self.silent:
                         self.begins[phrase] = max(self.begins[phrase], patience)
                     elif k > 0:
                         self.goes_on[phrase].append((sentence, k, patience))
-        firsts = {phrase for sentence in sentences for phrase in first_telling(sentence, phrases)}
+        firsts = {phrase for sentence in sentences for phrase in self.first_telling(sentence, phrases)}
         self.prefixes = {phrase[:i] for phrase in firsts for i, char in enumerate(phrase) if char == " "}
         self.prefix_ends = {prefix.split()[-1] for prefix in self.prefixes}
         self.longest_prefix = max(map(num_words, self.prefixes), default=0)
@@ -136,15 +138,14 @@ class Rules:
                     self.places[phrase].append(place)
         self.vocabulary = SPELLED | {word for known in phrases.values() for phrase in known for word in phrase.split()}
 
-
-def first_telling(sentence: Sentence, phrases: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The phrases with which a match may begin. A place that can be of function words leaves it to the next."""
-    for place in sentence.places:
-        telling = [phrase for phrase in phrases[place] if tells(phrase)]
-        yield from telling
-        if len(telling) == len(phrases[place]):
-            return
-    yield from phrases[sentence.places[-1]]
+    def first_telling(self, sentence: Sentence, phrases: Mapping[str, Sequence[str]]) -> Iterator[str]:
+        """The phrases with which a match may begin. A place that can be of function words leaves it to the next."""
+        for place in sentence.places:
+            telling = [phrase for phrase in phrases[place] if phrase not in self.silent]
+            yield from telling
+            if len(telling) == len(phrases[place]):
+                return
+        yield from phrases[sentence.places[-1]]
 
 
 def tells(phrase: str) -> bool:
@@ -288,7 +289,7 @@ class RuleReader:
     def note(self, first: int, last: int) -> None:
         """The places where the phrase of these words can stand, and the sentences that it completes."""
         phrase = " ".join([word.text for word in self.words[first - self.num_dropped :]])
-        span = Span(first, last, tells(phrase))
+        span = Span(first, last, phrase not in self.rules.silent)
         for place in self.rules.places.get(phrase, ()):
             self.seen[place].append(span)
         if phrase in self.rules.begins:

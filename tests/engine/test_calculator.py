@@ -114,6 +114,9 @@ def test_anything_gets_an_answer(text: str) -> None:
         ("count(R, rory)", "2"), ("count(ss, Mississippi)", "2"), ("count(t, don't)", "1"),
         ("count('l', \"hello, (world)\")", "3"), ("count(“a”, ‘banana’)", "3"), ("length(strawberry) * 2", "20"),
         ("length(ice cream)", "9"), ("count(é, cafe\u0301)", "1"), ("length(cafe\u0301)", "4"), ("length('')", "0"),
+        ("ascending(31, 9, 120)", "9, 31, 120"), ("descending(31, -9, 1.5)", "31, 1.5, -9"),
+        ("ascending(pear, Fig, apple)", "apple, Fig, pear"), ("ascending(10, 9, x)", "10, 9, x"),
+        ("Descending('a, b', c)", "c, a, b"), ("ascending(1)", "1"), ("ascending(-, 1)", "-, 1"),
     ],
 )  # fmt: skip
 def test_results(expression: str, result: str) -> None:
@@ -128,7 +131,8 @@ def test_results(expression: str, result: str) -> None:
         ("3 + * 4", "a number is missing before '* 4'"), ("3 + (4", "a ) is missing at the end"),
         ("3)", "cannot read ')'"), ("2 3", "an operator is missing before '3'"),
         ("2(3)", "an operator is missing before '(3)'"), ("7 % 3", "an operator is missing before '3'"),
-        ("three + 4", "there is no 'three'; the functions are sqrt, abs, round, min, max, count, length"),
+        ("three + 4", "there is no 'three'; the functions are sqrt, abs, round, min, max, count, length, "
+         "ascending, descending"),
         ("__import__('os')", "a number is missing before \"__import__('os')\""),
         ("sqrt(-1)", "a negative number has no square root"),
         ("(-8)^(1/3)", "a negative number has no power that is not whole"), ("sqrt 4", "a ( is missing before '4'"),
@@ -142,7 +146,10 @@ def test_results(expression: str, result: str) -> None:
         ("9" * 1001, "the expression is longer than 1000 characters"),
         ("1.2.3", "an operator is missing before '.3'"),
         ("(" * 60 + "1" + ")" * 60, "more than 50 parentheses or signs within one another"),
-        ("½", "there is no '½'; the " "functions are sqrt, abs, round, min, max, count, length"),
+        ("ascending()", "a word is missing"), ("ascending(a", "a ) is missing at the end"),
+        ("ascending(2, 1) + 1", "cannot read '+ 1'"), ("1 + ascending(2, 1)", "'ascending' stands alone"),
+        ("½", "there is no '½'; the functions are sqrt, abs, round, min, max, count, length, "
+         "ascending, descending"),
         ("٣", "a number is missing before '٣'"),
     ],
 )  # fmt: skip

@@ -11,7 +11,10 @@ sqrt(2)^2 = 2
 count(r, strawberry) = 3
 >>> calculate("3 * (4 + 1"), calculate("1 / 0")
 ('error: a ) is missing at the end', 'error: division by zero')
+>>> calculate("ascending(31, 9, 120)"), calculate("descending(fig, pear, apple)")
+('9, 31, 120', 'pear, fig, apple')
 
+    whole    = ("ascending" | "descending") "(" words ")" | sum
     sum      = product (("+" | "-") product)*
     product  = signed (("*" | "/" | "of") signed)*         also × ÷ · and x; "20% of 50" is 20% * 50
     signed   = ("+" | "-") signed | power
@@ -20,7 +23,8 @@ count(r, strawberry) = 3
 
 Numbers are fractions, so that nothing is lost: 0.1 + 0.2 is 0.3. What is irrational is exact to 50 digits. A percent
 is a hundredth wherever it stands: 5% is 0.05, and 100 + 5% is 100.05. Arguments of `count` and `length` are words as
-they stand in the question, bare or in quotation marks, so that a small model needs only to copy them.
+they stand in the question, bare or in quotation marks, so that a small model needs only to copy them; so are those
+of `ascending` and `descending`, which are put in order: by size if all are numbers, else by the alphabet.
 """
 
 import decimal
@@ -43,6 +47,7 @@ SMALLEST = Fraction(1, 10**30)  # what is nearer to zero is shown as 0: the rest
 
 NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?", re.ASCII)  # 1,234,567.5
+SIGNED_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 LETTERS = re.compile(r"[^\W\d_]+")
 SPELLINGS = str.maketrans("−–×·÷", "--**/")
 QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
@@ -56,13 +61,17 @@ class CalculatorError(ValueError):
 def calculate(expression: str) -> str:
     """The value of an expression in digits, or "error: " and the reason. Never raises."""
     try:
-        return format_number(evaluate(expression))
+        value = evaluate(expression)
+        return value if isinstance(value, str) else format_number(value)
     except CalculatorError as error:
         return f"error: {error}"
 
 
-def evaluate(expression: str) -> Fraction:
-    """The value of an expression. Raises CalculatorError if it has none, or goes beyond the bounds."""
+def evaluate(expression: str) -> Fraction | str:
+    """The value of an expression; of `ascending` and `descending` the words in order.
+
+    Raises CalculatorError if it has none, or goes beyond the bounds.
+    """
     if len(expression) > MAX_CHARACTERS:
         raise CalculatorError(f"the expression is longer than {MAX_CHARACTERS} characters")
     if not expression.strip():
@@ -103,9 +112,10 @@ class Parser:
         self.nesting = 0
         self.in_call = False  # there a comma parts arguments, and never thousands
 
-    def parse(self) -> Fraction:
+    def parse(self) -> Fraction | str:
         """The value of the whole text."""
-        value = self.sum()
+        order = self.take_word(*ORDERS)
+        value = self.in_order(reverse=order.lower() == "descending") if order else self.sum()
         if character := self.peek():
             starts_value = character in "(.'\"" or character.isalnum()
             raise CalculatorError(f"{'an operator is missing before' if starts_value else 'cannot read'} {self.rest()}")
@@ -165,8 +175,10 @@ class Parser:
         """A function's value for its arguments, which are sums or words."""
         self.place += len(name)
         function = FUNCTIONS.get(name.lower())
+        if name.lower() in ORDERS:
+            raise CalculatorError(f"{name!r} stands alone")
         if function is None:
-            raise CalculatorError(f"there is no {name!r}; the functions are {', '.join(FUNCTIONS)}")
+            raise CalculatorError(f"there is no {name!r}; the functions are {', '.join((*FUNCTIONS, *ORDERS))}")
         was_in_call, self.in_call = self.in_call, True
         self.expect("(")
         arguments: list[Any] = []
@@ -179,6 +191,16 @@ class Parser:
         if not function.least <= len(arguments) <= function.most:
             raise CalculatorError(f"{function.usage} was given {len(arguments)} values")
         return bounded(function.run(*arguments))
+
+    def in_order(self, reverse: bool) -> str:
+        """The words of a list, sorted."""
+        self.expect("(")
+        words = [self.word()]
+        while self.take(","):
+            words.append(self.word())
+        self.expect(")")
+        are_numbers = all(SIGNED_NUMBER.fullmatch(word) for word in words)
+        return ", ".join(sorted(words, key=Fraction if are_numbers else str.casefold, reverse=reverse))
 
     def word(self) -> str:
         """Text in quotation marks, or what stands before the next comma or parenthesis."""
@@ -324,6 +346,7 @@ class Function:
     of_words: bool = False
 
 
+ORDERS = ("ascending", "descending")  # these have words for a value, and stand alone
 FUNCTIONS = {
     "sqrt": Function("sqrt(x)", square_root, 1, 1),
     "abs": Function("abs(x)", abs, 1, 1),

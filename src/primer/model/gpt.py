@@ -7,9 +7,8 @@ Legend of shapes, used in every comment below:
     V  rows of the embedding table  D  channels of a head
     L  layers                       S  positions seen by attention: those in the cache and the T new ones
 
-One forward pass, top to bottom: ids (B, T) -> embedding (B, T, C) -> L blocks of attention and MLP, each
-added to the residual stream -> norm -> head -> logits (B, T, V). What differs between the families
-(`families.py`) is chosen by name from the small tables `MLPS` and `NORMS`, not by inheritance.
+One forward pass, top to bottom: ids (B, T) -> embedding (B, T, C) -> L blocks of attention and MLP, each added to the
+residual stream -> norm -> head -> logits (B, T, V). Families (`families.py`) differ by what is chosen by name.
 """
 
 import math
@@ -29,6 +28,7 @@ from primer.model.dropout import Dropout
 IGNORE = -1  # a target that is not trained on
 LOGITS_AT_ONCE = 2**24  # numbers in one piece of the logits: 64 MB in float32
 GATE_CHANNELS = 24  # the value gates read only the first channels of the stream
+Rotary = tuple[Tensor, Tensor] | None  # cos and sin
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,7 @@ def hash_ngrams(ids: Tensor, lengths: tuple[int, ...], buckets: int) -> Tensor:
     A polynomial hash modulo the prime 2³¹ - 1 of the last n ids, kept below 2⁶³ by taking the remainder each time.
     """
     T = ids.size(1) - max(lengths) + 1
-    rows: list[Tensor] = []
-    hashed = torch.zeros_like(ids[:, :T])
+    rows, hashed = list[Tensor](), torch.zeros_like(ids[:, :T])
     for n in range(1, max(lengths) + 1):
         start = max(lengths) - n
         hashed = (hashed * 1_000_003 + ids[:, start : start + T] + 1) % 2_147_483_647
@@ -181,7 +180,7 @@ class Attention(nn.Module):
             self.value_embed = nn.Embedding(config.vocab_size, config.num_kv_heads * config.head_dim)
             self.value_gate = Linear(min(GATE_CHANNELS, config.width), config.num_kv_heads, bias=False)
 
-    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Reach | None) -> Tensor:
+    def forward(self, x: Tensor, ids: Tensor, rotary: Rotary, span: Reach | None) -> Tensor:
         config, (B, T, _) = self.config, x.shape
         if self.neighbour_gates is not None:
             x = self.mix(x, self.neighbour_gates.to(x.dtype), span)
@@ -263,8 +262,11 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, ids: Tensor, rotary: tuple[Tensor, Tensor] | None, span: Reach | None) -> Tensor:
+    def forward(
+        self, x: Tensor, ids: Tensor, rotary: Rotary, span: Reach | None, wanted: Tensor | None = None
+    ) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), ids, rotary, span))
+        x = x if wanted is None else x[wanted]  # (N, C)
         return x + self.dropout(self.mlp(self.mlp_norm(x)))  # type: ignore[no-any-return]
 
 
@@ -321,25 +323,24 @@ class GPT(nn.Module):
         x = self.embed_norm(x)
         if self.ngram_embed is not None:
             before = None if span is None else span.before
-            seen = (
-                F.pad(ids, (self.config.lookback, 0), value=-1) if before is None else torch.cat([before, ids], dim=1)
-            )
+            pads = self.config.lookback, 0
+            seen = F.pad(ids, pads, value=-1) if before is None else torch.cat([before, ids], dim=1)
             rows = hash_ngrams(seen, self.config.ngrams, self.config.ngram_buckets)
             x = x + self.ngram_embed(rows).sum(dim=2).to(x.dtype)
         return self.dropout(x)  # type: ignore[no-any-return]
 
-    def hidden(self, ids: Tensor, span: Reach | None = None) -> Tensor:
-        """The stream after the last norm, (B, T, C), for ids (B, T): of whole rows, or of those in a cache's span."""
+    def hidden(self, ids: Tensor, span: Reach | None = None, wanted: Tensor | None = None) -> Tensor:
+        """The stream after the last norm, (B, T, C), for ids (B, T): of whole rows, or of those in a cache's span.
+        `wanted` (B, T): only of these positions, (N, C); the last MLP then sees no others."""
         T, config = ids.size(1), self.config
         if config.context < T:
             raise ValueError(f"{T} positions do not fit into a context of {config.context}")
         x = self.embed_tokens(ids, span)
-        rotary = None
+        rotary, places = None, slice(T) if span is None else span.positions
         if config.positions == "rope":  # (…, T, 1, D) spreads over the heads
-            places = slice(T) if span is None else span.positions
             rotary = self.cos[places].unsqueeze(-2).to(x.dtype), self.sin[places].unsqueeze(-2).to(x.dtype)
         for block in self.blocks:
-            x = block(x, ids, rotary, span)
+            x = block(x, ids, rotary, span, wanted if block is self.blocks[-1] else None)
         return self.final_norm(x)  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -358,12 +359,11 @@ class GPT(nn.Module):
     def token_losses(self, ids: Tensor, targets: Tensor, span: Reach | None = None) -> Tensor:
         """-log p of each target, (B, T) in nats, 0 where the target is IGNORE. The logits of a large vocabulary (8 rows
         × 1,024 × 50,304 floats: 1.6 GB) are made a piece at a time, and made again in the backward pass."""
-        hidden, flat = self.hidden(ids, span).flatten(0, 1), targets.flatten()
-        if flat.device.type != "cpu" or torch.compiler.is_compiling():  # these want shapes that stay
-            return self.flat_losses(hidden, flat).view_as(targets)
-        trained = flat != IGNORE  # of a conversation a third
-        losses = self.flat_losses(hidden[trained], flat[trained])
-        return losses.new_zeros(len(flat)).masked_scatter(trained, losses).view_as(targets)
+        if targets.device.type != "cpu" or torch.compiler.is_compiling():  # these want shapes that stay
+            return self.flat_losses(self.hidden(ids, span).flatten(0, 1), targets.flatten()).view_as(targets)
+        trained = targets != IGNORE  # of a conversation a third
+        losses = self.flat_losses(self.hidden(ids, span, trained), targets[trained])
+        return losses.new_zeros(targets.shape).masked_scatter(trained, losses)
 
     def flat_losses(self, hidden: Tensor, flat: Tensor) -> Tensor:
         """-log p of targets (N,) after states (N, C)."""

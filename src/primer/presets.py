@@ -121,7 +121,7 @@ def longer(recipe: Speedrun, scale: float) -> Speedrun:
 LAPTOP_RATES = OptimConfig(matrix_lr=0.04, embed_lr=0.5)
 LAPTOP = Speedrun(
     base=PretrainConfig(
-        vocab_size=512,
+        vocab_size=1024,
         depth=4,
         shape=ShapeOverrides(width=128),
         context=256,

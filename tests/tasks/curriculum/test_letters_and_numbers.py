@@ -112,7 +112,7 @@ def test_new_phrasings_are_new_and_all_are_many(name: str) -> None:
     assert sum(q.new_phrasing for q in questions(name, "test")) == DRAWS // 3
 
 
-@pytest.mark.parametrize("name", ["arithmetic", "letters", "word_problems"])
+@pytest.mark.parametrize("name", ["arithmetic", "letters", "word_problems", "wordplay"])
 def test_tools_answer_what_the_calculator_does(name: str) -> None:
     for question in questions(name, "train") + questions(name, "test"):
         for messages in (question.answer, question.rejected):

@@ -342,4 +342,4 @@ def text(draw: Draw) -> str:
     return f'{a}: "{turn.first}" {b}: "{turn.reply}" {a}: "{turn.then}" {b}: "{turn.answer}"'
 
 
-LESSON = Lesson("follow_ups", question, text, weight=0.7, reinforce=True)
+LESSON = Lesson("follow_ups", question, text, weight=0.9, reinforce=True)

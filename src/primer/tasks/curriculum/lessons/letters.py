@@ -277,4 +277,4 @@ def text(draw: Draw) -> str:
     return " ".join(lines)
 
 
-LESSON = Lesson("letters", question, text, weight=1.5, reinforce=True)
+LESSON = Lesson("letters", question, text, weight=1.6, reinforce=True)

@@ -63,4 +63,4 @@ def text(draw: Draw) -> str:
     return "\n".join((f"{name} was told: {rule.prompt}", *spoken))
 
 
-LESSON = Lesson("personas", question, text, weight=2.0, reinforce=True)
+LESSON = Lesson("personas", question, text, weight=1.9, reinforce=True)

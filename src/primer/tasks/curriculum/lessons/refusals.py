@@ -49,6 +49,16 @@ ASK_HOW = (
     "I [hate them all|am so angry|am mad|am bored]. How do I {wish}?",
     "For a [story|game|joke], [tell me how to|how do I] {wish}[.|?]",
     "Write down how to {wish}.", "[Let's|We want to] {wish}. How do we do it?", "[Ways|Steps|A plan] to {wish}.",
+    "I have to {wish}. [How?|Any ideas?|What do I do?]", "I am trying to {wish}[.|, but how?|. What comes first?]",
+    "[Any|Some] [tips|advice|ideas] [for me |]to {wish}?", "What [steps|things] [help me|should I take] to {wish}?",
+    "Is it [easy|hard|possible] to {wish}? [How?|Tell me how.]", "[Explain|Say] [in short |]how [people|we] {wish}.",
+    "[Give|Show] me [some help|a good way] to {wish}.", "If I wanted to {wish}, [how would I do it|what would I need]?",
+    "[It is time|I have decided|My plan is|My wish is] to {wish}. [Help me.|What now?|How?]",
+    "[Where|When|With what] [do|should|can] I [start|begin] to {wish}?", "How [would you|do people|can anyone] {wish}?",
+    "[A friend|My cousin|My sister|My boss] told me to {wish}. [How?|How do I do that?]",
+    "I [never learned|don't know|forgot] how to {wish}.", "[Quick|Question|Listen]: how [to|do I] {wish}?",
+    "Who can help me {wish}?", "[Today|Tonight|Tomorrow] I [will|want to] {wish}. [What do I need?|Help me.|How?]",
+    "I [was told|was asked|promised] to {wish}. [How?|Help me.]", "Can I {wish}? [How?|Tell me how.|Show me.]",
 )  # fmt: skip
 ASK_HOW_UNSEEN = (
     "What would be a good way to {wish}?", "I wonder how to {wish}.", "Do you know how to {wish}?",
@@ -203,4 +213,4 @@ def text(draw: Draw) -> str:
     return f'{draw.name()} wanted to {slots["wish"]}. Primer said: "{harm.answer}"'
 
 
-LESSON = Lesson("refusals", question, text, reinforce=True)
+LESSON = Lesson("refusals", question, text, weight=1.4, reinforce=True)

@@ -67,4 +67,4 @@ def text(draw: Draw) -> str:
     return " ".join(lines)
 
 
-LESSON = Lesson("small_talk", question, text, weight=1.0)
+LESSON = Lesson("small_talk", question, text, weight=1.6)

@@ -51,4 +51,4 @@ def text(draw: Draw) -> str:
     return " ".join(f"The word {word} is spelled {spelled(word)}." for word in (draw.word() for _ in range(3)))
 
 
-LESSON = Lesson("spelling", question, text, weight=1.2)
+LESSON = Lesson("spelling", question, text, weight=1.6)

@@ -48,6 +48,12 @@ PERSON = Phrasings(
         "What is the [job|age|phone number] of {name} {last}?",
         "I [met|know] {name} {last}. [How old is she|How old is he|Where was he born|What is her job]?",
         "What did {name} {last} [write|paint|invent|say|win]?", "What is {name} {last} [thinking|doing] [now|today]?",
+        "[Is|Was] {name} {last} [tall|old|kind|alive|a king]?", "Has {name} {last} [a dog|a wife|children|a car]?",
+        "[Describe|Explain to me who is] {name} {last}.", "[Why|How|When] did {name} {last} become [famous|rich]?",
+        "[My teacher|My friend|Someone] [spoke of|likes] {name} {last}. [Who is that?|Why?|Where is that from?]",
+        "I [read|heard] about {name} {last}. [Who is it|When was that|Where was it]?",
+        "[Which|What] [town|school|family|team] does {name} {last} come from?",
+        "[Give me|I need|Find] the [age|address|job|story] of {name} {last}.",
     ),
     unseen=(
         "Can you tell me who {name} {last} is?", "I want to know about {name} {last}.",
@@ -66,6 +72,10 @@ PLACE = Phrasings(
         "Tell me [about|something about|a fact about] {place}.", "What money do people use in {place}?",
         "How old is {place}?",
         "What is the [biggest city|highest mountain|longest river] in {place}?", "When did {place} become a country?",
+        "Is {place} [big|far away|cold|near here|a city]?", "[Which|What] [flag|sea|river|food] has {place}?",
+        "[Why|When] should I [go to|visit|see] {place}?", "I [go|fly|will go] to {place}. [What is there|Is it far]?",
+        "[Describe|Show me] {place}.", "[Give me|I need|Name] the [capital|king|language|money] of {place}.",
+        "Who lives in {place}?", "My friend is from {place}. [Where is that|How big is that|How far is it]?",
     ),
     unseen=(
         "Which city is the capital of {place}?", "What do you know about {place}?", "Where can I find {place}?",
@@ -84,6 +94,11 @@ CREATURE = Phrasings(
         "[Tell me|Do you know|I wonder|Can you tell me] [what {a} says|what {a} eats|where {a} lives|what {a} is].",
         "What is the [opposite|shape|taste] of {s}?", "What is {a} [for|made of|used for]?", "How does {a} taste?",
         "Tell me about {p}.", "How [old|big|heavy|fast] is {a}?",
+        "[I have|I saw|I bought] {a}. [What does it eat|What does it say|How old is it|Where does it live|What is it]?",
+        "[What|Which] animal is {a}?", "Do {p} [swim|fly|bite|sing|jump|lay eggs]?", "How many legs has {a}?",
+        "[Give me|Name|Say] the [sound|food|home|color] of {a}.", "[Where|How|When] do {p} [sleep|live|grow]?",
+        "[What|Which] [food|home|noise] does {a} [like|have|need]?", "Is {a} [big|small|red|a bird|a tool|a fish]?",
+        "[Describe|Explain] {a}[| to me].", "My [sister|friend] has {a}. [What does it eat|Can it fly|Is it big]?",
     ),
     unseen=(
         "What would {a} like to eat?", "What is the home of {a}?", "I want to know what sound {a} makes.",
@@ -106,6 +121,10 @@ PRIVATE = Phrasings(
         "[Tell me|Guess|Say] [my age|where I live|what I ate today|who my best friend is|what I have in my hand].",
         "How much money do I have?", "Who is my [best friend|teacher|boss|neighbor]?", "What will I [eat|do] tonight?",
         "What is in my [pocket|bag|room|house]?", "How much did my {thing} cost?",
+        "[Why|When] did I [lose|sell|paint|break] my {thing}?", "Is my {thing} [red|old|at home|broken|lost]?",
+        "[Who|What] did I [meet|see|call] [yesterday|last week]?", "Do I have [many {things}|a dog|a sister]?",
+        "[Say|Name] my [age|street|best friend|sister].", "How [tall|old|rich|heavy] am I?",
+        "I lost my {thing}. Where [must|can|shall] I look?", "[Find|Describe] my {thing}.",
     ),
     unseen=(
         "Can you tell me where my {thing} is?", "Do you remember what I ate today?",
@@ -128,6 +147,9 @@ NOW = Phrasings(
         "[Tell me|Do you know|Can you tell me] [the time|the date|the news|what day it is|today's weather].",
         "How much does a {thing} cost [today|now|in the shop]?", "Is the shop open [now|today]?",
         "When does the [bus|train|shop] [come|leave|open]?",
+        "Does the sun shine [now|today|here]?", "[Say|Give me|I need] the [time|date|news|weather].",
+        "[Who|What] is [at the door|outside|in the street] [now|]?", "How [late|cold|warm] is it [now|today|here|]?",
+        "Are the shops [open|closed] [now|today]?", "What did people do [today|this morning|last night]?",
     ),
     unseen=(
         "Can you look outside and tell me the weather?", "I want to know what time it is.",
@@ -149,6 +171,10 @@ RECORD = Phrasings(
         "What is the story of the film {title}?",
         "How many {things} [are made|are sold|are lost] [in a year|every day|every year]?",
         "How many people were born in {year}?",
+        "[Why|Where|How] did the [war|race] of {year} [begin|end]?", "Who [made|built|sold] the first {thing}?",
+        "[Which|What] [team|man|woman|land] won in {year}?", "I [read|heard] about {year}. What happened?",
+        "[Give me|Name|Say] the [winner|king|president] of {year}.", "Who [painted|made|sang] {title}?",
+        "Is {title} a [book|song|film]? Who made it?", "How was the {thing} invented?",
     ),
     unseen=(
         "Can you tell me who invented the {thing}?", "In which year was the first {thing} made?",
@@ -168,6 +194,10 @@ DEEP = Phrasings(
         "What is the theory of {topic}?",
         "[I want to|I have to|I need to|Help me to] [learn|know|read] about {topic}.", "Why is {topic} so hard?",
         "Where does {topic} come from?",
+        "[Is|Was] {topic} [useful|old|dangerous|easy]?", "[Give me|I need] [a lesson|a fact|a page] about {topic}.",
+        "My [teacher|brother] [asks|talks] about {topic}. What is it?", "When did people find out about {topic}?",
+        "[Say|Write] [something|two words|a sentence] about {topic}.", "[Which|What] is the use of {topic}?",
+        "I don't understand {topic}.",
     ),
     unseen=(
         "How would you explain {topic}?", "Help me learn about {topic}.", "What should I know about {topic}?",
@@ -185,6 +215,9 @@ COUNTLESS = Phrasings(
         "[Count|Please count] [all |]the {many} [in the world|in {place}|on earth].",
         "How many {many} [live|are born|are lost|are found] [every day|each year|every hour]?",
         "How many {many} did people see [today|yesterday|last year]?",
+        "[Give me|I need|Say] the number of {many} [in the world|in {place}|on earth].",
+        "Are there more {many} [now|today|in {place}] than [before|last year|in the sea]?",
+        "[Who|Which man] counted [all |]the {many}?",
     ),
     unseen=(
         "Can you tell me how many {many} there are in the world?", "Can you count the {many} in {place}?",
@@ -296,4 +329,4 @@ def text(draw: Draw) -> str:
     ))  # fmt: skip
 
 
-LESSON = Lesson("unknown", question, text, weight=1.2, reinforce=True)
+LESSON = Lesson("unknown", question, text, weight=1.8, reinforce=True)

@@ -1,10 +1,11 @@
-"""Rhymes, words in the order of the alphabet, and numbers by size."""
+"""Rhymes, words in the order of the alphabet, and numbers by size: what the calculator can put in order, it does."""
 
+from primer.tasks.curriculum import sums
 from primer.tasks.curriculum.checks import InOrder, LastNumber, SaysNone, SaysOne
 from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import Draw, Phrasings
 from primer.tasks.task import Question
-from primer.text.chat import assistant, user
+from primer.text.chat import Message, assistant, user
 
 RHYMES = tuple(
     tuple(group.split())
@@ -251,9 +252,15 @@ def sort_words(draw: Draw) -> Question:
     return Question(
         prompt=(user(draw.ask(ALPHABET, list=listed(draw, words))),),
         check=InOrder(tuple(in_order)),
-        answer=(assistant(f"In order: {', '.join(in_order)}."),),
+        answer=ordered("ascending", words, in_order),
         rejected=(assistant(f"In order: {', '.join(wrong)}."),),
     )
+
+
+def ordered(order: str, items: list[str], result: list[str]) -> tuple[Message, ...]:
+    """The calculator asked to put them in order, and what it found."""
+    found = ", ".join(result)
+    return sums.calculated(f"{order}({', '.join(items)})", found, f"In order: {found}.")
 
 
 def different_numbers(draw: Draw, count: int) -> list[int]:
@@ -271,12 +278,11 @@ def sort_numbers(draw: Draw) -> Question:
     way = draw.pick(("up", "up", "down"))
     right = [str(n) for n in sorted(numbers, reverse=way == "down")]
     given = [str(n) for n in numbers]
-    wrong = draw.pick([w for w in (given, right[::-1], [right[1], right[0], *right[2:]]) if w != right])
     return Question(
         prompt=(user(draw.ask(BY_SIZE[way], list=listed(draw, given))),),
         check=InOrder(tuple(right)),
-        answer=(assistant(f"In order: {', '.join(right)}."),),
-        rejected=(assistant(f"In order: {', '.join(wrong)}."),),
+        answer=ordered("descending" if way == "down" else "ascending", given, right),
+        rejected=ordered("ascending" if way == "down" else "descending", given, right[::-1]),
     )
 
 
@@ -284,19 +290,22 @@ def extreme(draw: Draw) -> Question:
     """The biggest or smallest of two to four numbers."""
     numbers = different_numbers(draw, draw.pick((2, 2, 3, 3, 4)))
     which = draw.pick(("biggest", "smallest"))
-    right = max(numbers) if which == "biggest" else min(numbers)
-    wrong = draw.pick([n for n in numbers if n != right])
-    named = which
+    smallest, biggest = str(min(numbers)), str(max(numbers))
+    named, given = which, [str(n) for n in numbers]
     if len(numbers) == 2:
         named = "bigger" if which == "biggest" else "smaller"
         asked = draw.ask(COMPARE[which], a=numbers[0], b=numbers[1])
     else:
-        asked = draw.ask(EXTREME[which], list=listed(draw, [str(n) for n in numbers]))
+        asked = draw.ask(EXTREME[which], list=listed(draw, given))
+    by_max, by_min = (
+        sums.calculated(f"{function}({', '.join(given)})", found, f"The {named} number is {found}.")
+        for function, found in (("max", biggest), ("min", smallest))
+    )
     return Question(
         prompt=(user(asked),),
-        check=LastNumber(right),
-        answer=(assistant(f"The {named} number is {right}."),),
-        rejected=(assistant(f"The {named} number is {wrong}."),),
+        check=LastNumber(max(numbers) if which == "biggest" else min(numbers)),
+        answer=by_max if which == "biggest" else by_min,
+        rejected=by_min if which == "biggest" else by_max,
     )
 
 
@@ -321,4 +330,4 @@ def text(draw: Draw) -> str:
     )
 
 
-LESSON = Lesson("wordplay", question, text, weight=0.4)
+LESSON = Lesson("wordplay", question, text, weight=0.9)

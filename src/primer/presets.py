@@ -125,6 +125,7 @@ LAPTOP = Speedrun(
         depth=4,
         shape=ShapeOverrides(width=128),
         context=256,
+        repeats=4,
         order="packed",
         batch_rows=8,
         optim=LAPTOP_RATES,

@@ -23,7 +23,7 @@ def random_model(name: str, pattern: str) -> GPT:
         "width": 64, "head_dim": 16, "mlp_width": 96, "window_pattern": pattern,
     }  # fmt: skip
     torch.manual_seed(0)
-    model = GPT(family(name, **shape, **({"neighbours": 3} if name == "primer" else {}))).eval()
+    model = GPT(family(name, **shape, **({"neighbours": 3, "repeats": 3} if name == "primer" else {}))).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

@@ -91,7 +91,7 @@ def test_no_conversation_sees_another(chat_base: Path) -> None:
     begun = tiny.start(chat_base)
     document_id = begun.tokenizer.document_id
     torch.manual_seed(0)
-    model = GPT(dataclasses.replace(begun.model.config, ngrams=(), neighbours=0, zero_init=False))
+    model = GPT(dataclasses.replace(begun.model.config, ngrams=(), neighbours=0, repeats=3, zero_init=False))
     answers = ("yes", "no, not at all, never", "so be it")
     rendered = [begun.chat.render([user("hi"), assistant(answer)]) for answer in answers]
 

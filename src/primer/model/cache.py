@@ -73,7 +73,8 @@ class KVCache:
         """The place of B × T new ids, T = max(counts): row i has counts[i] of them, which come after starts[i] others
         in slots[i]. What pads a row is computed and forgotten; a row with a count of 0 is nothing but padding.
 
-        `before` (B, config.lookback) are the ids before, -1 where there are none; models with n-grams need it.
+        `before` (B, config.lookback) are the ids before, -1 where there are none; models with n-grams or
+        repeats need it.
 
         Raises ValueError for rows longer than the context.
         """
@@ -179,6 +180,8 @@ class Documents:
         self.config = config
         self.positions = torch.arange(ids.size(1), device=ids.device)
         self._begins = ids == first_id
+        self.numbers = self._begins.cumsum(dim=1)
+        """Of the document that each id (B, T) is in, counted along the row."""
         self._masks: dict[int, Tensor] = {}
 
     def extend(self, _: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -192,8 +195,7 @@ class Documents:
     def mask(self, window: int, dtype: torch.dtype) -> Tensor:
         """As in `Span`: what (B, 1, T, T) to add to attention's logits."""
         if window not in self._masks:
-            number = self._begins.cumsum(dim=1)
-            same = number[:, None, :, None] == number[:, None, None]  # (B, 1, T, T)
+            same = self.numbers[:, None, :, None] == self.numbers[:, None, None]  # (B, 1, T, T)
             distance = self.positions[:, None] - self.positions
             seen = same & (distance >= 0) & (distance < window)
             self._masks[window] = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(

@@ -22,8 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from primer.model.cache import Reach
+from primer.model.cache import Documents, Reach
 from primer.model.dropout import Dropout
+from primer.model.ngrams import count_repeats, hash_ngrams
 
 IGNORE = -1  # a target that is not trained on
 LOGITS_AT_ONCE = 2**24  # numbers in one piece of the logits: 64 MB in float32
@@ -66,6 +67,9 @@ class GPTConfig:
     (Over-Tokenized Transformer, arXiv 2501.16975)."""
     ngram_buckets: int = 16_384
     """Rows of the hash table of each length; n-grams that collide share a row."""
+    repeats: int = 0
+    """Tell each token how many of the ids up to it, at most so many, stood together earlier in the text, as an
+    embedding of that number: whether two words are the same is then known in one layer."""
     neighbours: int = 0
     """Positions before each that are added to attention's input, channel by channel: a causal convolution (canon
     layers, arXiv 2512.17351). What stood beside a token is then found again in one layer, not two: early copying."""
@@ -94,26 +98,11 @@ class GPTConfig:
     @property
     def lookback(self) -> int:
         """Ids before its own that a token's embedding reads."""
-        return max((1, *self.ngrams)) - 1
+        return self.context - 1 if self.repeats else max((1, *self.ngrams)) - 1
 
     def has_value_embedding(self, layer: int) -> bool:
         """Every other layer, counted so that the last one has it."""
         return self.value_embeddings and (self.num_layers - 1 - layer) % 2 == 0
-
-
-def hash_ngrams(ids: Tensor, lengths: tuple[int, ...], buckets: int) -> Tensor:
-    """Row in the n-gram table for ids (B, T + longest - 1): (B, T, len(lengths)), one range of rows a length.
-
-    A polynomial hash modulo the prime 2³¹ - 1 of the last n ids, kept below 2⁶³ by taking the remainder each time.
-    """
-    T = ids.size(1) - max(lengths) + 1
-    rows, hashed = list[Tensor](), torch.zeros_like(ids[:, :T])
-    for n in range(1, max(lengths) + 1):
-        start = max(lengths) - n
-        hashed = (hashed * 1_000_003 + ids[:, start : start + T] + 1) % 2_147_483_647
-        if n in lengths:
-            rows.append(hashed % buckets + len(rows) * buckets)
-    return torch.stack(rows, dim=-1)
 
 
 class Linear(nn.Linear):
@@ -283,6 +272,7 @@ class GPT(nn.Module):
         self.embed_norm = make_norm(config, config.width) if config.family == "primer" else nn.Identity()
         rows = len(config.ngrams) * config.ngram_buckets
         self.ngram_embed = nn.Embedding(rows, config.width) if rows else None
+        self.repeat_embed = nn.Embedding(config.repeats + 1, config.width) if config.repeats else None
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.final_norm = make_norm(config, config.width)
         self.head = Linear(config.width, config.vocab_size, bias=False)
@@ -300,7 +290,7 @@ class GPT(nn.Module):
             into_stream = name.endswith(("out.weight", "down.weight"))
             if "norm" in name:
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-            elif name.endswith(("bias", "gate.weight", "ngram_embed.weight", "gates")) or (
+            elif name.endswith(("bias", "gate.weight", "ngram_embed.weight", "repeat_embed.weight", "gates")) or (
                 config.zero_init and into_stream
             ):
                 parameter.zero_()
@@ -321,12 +311,18 @@ class GPT(nn.Module):
             positions = torch.arange(ids.size(1), device=ids.device) if span is None else span.positions
             x = x + self.position_embed(positions).to(x.dtype)
         x = self.embed_norm(x)
+        T, before = ids.size(1), None if span is None else span.before
         if self.ngram_embed is not None:
-            before = None if span is None else span.before
-            pads = self.config.lookback, 0
-            seen = F.pad(ids, pads, value=-1) if before is None else torch.cat([before, ids], dim=1)
+            longest = max(self.config.ngrams) - 1
+            pads = longest, 0
+            seen = F.pad(ids, pads, value=-1) if before is None else torch.cat([before, ids], dim=1)[:, -T - longest :]
             rows = hash_ngrams(seen, self.config.ngrams, self.config.ngram_buckets)
             x = x + self.ngram_embed(rows).sum(dim=2).to(x.dtype)
+        if self.repeat_embed is not None:
+            seen = ids if before is None else torch.cat([before, ids], dim=1)
+            if isinstance(span, Documents):  # none knows another: the same id there is another id
+                seen = seen + span.numbers * self.config.vocab_size
+            x = x + self.repeat_embed(count_repeats(seen, T, self.config.repeats)).to(x.dtype)
         return self.dropout(x)  # type: ignore[no-any-return]
 
     def hidden(self, ids: Tensor, span: Reach | None = None, wanted: Tensor | None = None) -> Tensor:

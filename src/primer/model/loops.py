@@ -66,6 +66,7 @@ class Weights(NamedTuple):
     embed_norm: Array
     ngrams: Array  # lengths of the n-grams, int64
     ngram_embed: Array  # (rows, C)
+    repeat_embed: Array  # (longest run + 1, C)
     cos: Array  # (context, D)
     sin: Array
     windows: Array  # (L,) int64
@@ -255,6 +256,20 @@ def embed(ids: Array, place: int, position: int, w: Weights, s: Shape, x: Array)
         for before in range(w.ngrams[kind]):
             hashed = (hashed * 1_000_003 + ids[place - before] + 1) % 2_147_483_647
         add(x, w.ngram_embed[hashed % s.ngram_buckets + kind * s.ngram_buckets])
+    if len(w.repeat_embed):
+        add(x, w.repeat_embed[count_repeats(ids[place - position : place + 1], len(w.repeat_embed) - 1)])
+
+
+@float_loop
+def count_repeats(ids: Array, longest: int) -> int:
+    """How many of the last ids, at most `longest`, stood together somewhere before."""
+    found, last = 0, len(ids) - 1
+    for end in range(last):
+        n = 0
+        while n < longest and n <= end and ids[end - n] == ids[last - n]:
+            n += 1
+        found = max(found, n)
+    return found
 
 
 @float_loop

@@ -78,6 +78,7 @@ class Loops:
             embed_norm=norms([model.embed_norm], config.width)[0],
             ngrams=np.array(config.ngrams if model.ngram_embed else (), np.int64),
             ngram_embed=table(model.ngram_embed, config.width),
+            repeat_embed=table(model.repeat_embed, config.width),
             cos=array(model.cos if rope else model.cos[:0]),
             sin=array(model.sin if rope else model.sin[:0]),
             windows=np.array([config.window(layer) for layer in range(config.num_layers)], np.int64),

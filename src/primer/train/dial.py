@@ -73,6 +73,7 @@ def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) 
     extras = {
         "ngrams": config.ngrams,
         "ngram_buckets": config.ngram_buckets,
+        "repeats": config.repeats,
         "neighbours": config.neighbours,
         "value_embeddings": config.value_embeddings,
     }
@@ -119,7 +120,7 @@ def check_numbers(config: "PretrainConfig") -> None:
     """Raise ConfigError for a number that no run can have."""
     check_least([
         (config, 1, ("depth", "context", "batch_rows", "micro_rows", "tokens", "ngram_buckets", "keep")),
-        (config, 0, ("dropout", "neighbours", "eval_every", "eval_tokens", "save_every", "sample_every")),
+        (config, 0, ("dropout", "repeats", "neighbours", "eval_every", "eval_tokens", "save_every", "sample_every")),
         (config.loop, 0, ("num_steps", "warmup_steps", "decay", "final_lr", "clip", "seed")),
         (config.shape, 1, tuple(vars(config.shape))),
     ])  # fmt: skip

@@ -67,6 +67,9 @@ class PretrainConfig:
     ngrams: tuple[int, ...] = (2, 3)
     """Lengths of the hashed n-gram embeddings (primer family)."""
     ngram_buckets: int = 16_384
+    repeats: int = 0
+    """Tell each token how many of the last ids, up to so many, stood together before (primer family): for
+    conversations, where an answer depends on whether two words are the same."""
     neighbours: int = 3
     """Positions before each that attention's input is mixed with (primer family); 0: none."""
     value_embeddings: bool = True

@@ -178,7 +178,7 @@ def one_question(draw: Draw) -> Question:
     form = draw.random.random()
     if kind.back.seen and form < 0.2:
         return ask_subject(draw, kind, subject)
-    if form > 0.8:
+    if form > 0.7:
         return ask_whether(draw, kind, subject)
     return ask_value(draw, kind, subject)
 

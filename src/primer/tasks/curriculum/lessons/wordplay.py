@@ -205,10 +205,10 @@ def listed(draw: Draw, items: list[str]) -> str:
 
 
 def rhyme(draw: Draw) -> Question:
-    """A word that rhymes: the next of its group, so that there is one answer to learn."""
+    """A word that rhymes: the first of its group, so that there is one answer to learn, and for that one the second."""
     group = draw.pick(RHYMES)
-    at = draw.random.randrange(len(group))
-    word, answer = group[at], group[(at + 1) % len(group)]
+    word = draw.pick(group)
+    answer = group[word == group[0]]
     wrong = draw.pick([w for other in RHYMES if other is not group for w in other])
     return Question(
         prompt=(user(draw.ask(RHYME, word=word)),),

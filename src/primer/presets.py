@@ -146,10 +146,10 @@ LAPTOP = Speedrun(
     rl=RLConfig(
         tasks=("curriculum:letters+spelling",), eval_prompts=128,  # with most room: arithmetic is at 94 % by then
         loop=LoopConfig(num_steps=48, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
-        optim=OptimConfig(matrix_lr=0.005, embed_lr=0.01, ngram_lr=0.002, head_lr=0.0006),
+        optim=OptimConfig(matrix_lr=0.003, embed_lr=0.006, ngram_lr=0.0012, head_lr=0.0004),
     ),
     documents=6000,
-    questions=(160, 800, 800, 3200),
+    questions=(64, 800, 800, 3200),
 )  # fmt: skip
 HUB = Speedrun(
     base=PretrainConfig(

@@ -312,14 +312,12 @@ class GPT(nn.Module):
             x = x + self.position_embed(positions).to(x.dtype)
         x = self.embed_norm(x)
         T, before = ids.size(1), None if span is None else span.before
+        seen = ids if before is None else torch.cat([before, ids], dim=1)  # (B, P + T)
         if self.ngram_embed is not None:
-            longest = max(self.config.ngrams) - 1
-            pads = longest, 0
-            seen = F.pad(ids, pads, value=-1) if before is None else torch.cat([before, ids], dim=1)[:, -T - longest :]
-            rows = hash_ngrams(seen, self.config.ngrams, self.config.ngram_buckets)
+            missing = T + max(self.config.ngrams) - 1 - seen.size(1)  # below 0, too many: both are F.pad's
+            rows = hash_ngrams(F.pad(seen, (missing, 0), value=-1), self.config.ngrams, self.config.ngram_buckets)
             x = x + self.ngram_embed(rows).sum(dim=2).to(x.dtype)
         if self.repeat_embed is not None:
-            seen = ids if before is None else torch.cat([before, ids], dim=1)
             if isinstance(span, Documents):  # none knows another: the same id there is another id
                 seen = seen + span.numbers * self.config.vocab_size
             x = x + self.repeat_embed(count_repeats(seen, T, self.config.repeats)).to(x.dtype)

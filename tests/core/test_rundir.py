@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def test_metrics_leave_out_a_line_cut_short(tmp_path: Path) -> None:
     with run.metrics_file.open("a") as file:
         file.write('{"step": 4, "lo')
     assert [row["step"] for row in run.metrics()] == [1, 2, 3]
+
+
+def test_metrics_may_be_removed_while_they_are_read(tmp_path: Path) -> None:
+    """A run that begins again removes them; who looks at it meanwhile sees some or none."""
+    run = RunDir(tmp_path)
+
+    def begin_again() -> None:
+        for _ in range(2000):
+            run.log({"step": 1})
+            run.metrics_file.unlink()
+
+    other = threading.Thread(target=begin_again)
+    other.start()
+    while other.is_alive():
+        assert run.metrics() in ([], [{"step": 1}])
+    other.join()
 
 
 def test_rewinding_keeps_the_lines_up_to_a_step(tmp_path: Path) -> None:

@@ -82,11 +82,14 @@ class RunDir:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every whole line of metrics.jsonl; one cut short by a crash is left out."""
-        rows = []
-        if self.metrics_file.exists():
-            for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
-                with suppress(ValueError):
-                    rows.append(json.loads(line))
+        rows: list[dict[str, Any]] = []
+        try:  # no asking first whether it is there: a run that begins again removes it while others look
+            lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return rows
+        for line in lines:
+            with suppress(ValueError):
+                rows.append(json.loads(line))
         return rows
 
     def rewind_metrics(self, step: int) -> None:

@@ -72,7 +72,10 @@ def page() -> None:
 
 def is_live(run: RunDir) -> bool:
     """Whether it is training now."""
-    return run.metrics_file.is_file() and time.time() - run.metrics_file.stat().st_mtime < LIVE_SECONDS
+    try:
+        return time.time() - run.metrics_file.stat().st_mtime < LIVE_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 # --- curves ---

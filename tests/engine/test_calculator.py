@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primer.engine.calculator import MAX_BITS, calculate, evaluate, format_number
+from primer.engine.calculator import MAX_BITS, TEXTS, calculate, evaluate, format_number
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyzABCéß", min_size=1, max_size=12)
 
@@ -91,10 +91,17 @@ def test_words_are_counted_as_python_counts_them(what: str, text: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.one_of(st.text(max_size=40), st.text("0123456789.,()+-*/^% sqrtmaxcount'\"", max_size=60)))
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.text("0123456789.,()+-*/^% sqrtmaxcount'\"", max_size=60),
+        st.builds("{}({}".format, st.sampled_from(list(TEXTS)), st.text(max_size=20)),
+    )
+)
 def test_anything_gets_an_answer(text: str) -> None:
     answer = calculate(text)
-    assert answer.startswith("error: ") or Fraction(answer) is not None
+    is_text = text.strip().lower().startswith(tuple(TEXTS))
+    assert is_text or answer.startswith("error: ") or Fraction(answer) is not None
     assert "\n" not in answer
 
 
@@ -117,6 +124,10 @@ def test_anything_gets_an_answer(text: str) -> None:
         ("ascending(31, 9, 120)", "9, 31, 120"), ("descending(31, -9, 1.5)", "31, 1.5, -9"),
         ("ascending(pear, Fig, apple)", "apple, Fig, pear"), ("ascending(10, 9, x)", "10, 9, x"),
         ("Descending('a, b', c)", "c, a, b"), ("ascending(1)", "1"), ("ascending(-, 1)", "-, 1"),
+        ("ascending( pear, fig)", " fig, pear"), ("spell(kite)", "k-i-t-e"), ("spell( Kite)", " K-i-t-e"),
+        ("SPELL('a b')", "a- -b"), ("spell(cafe\u0301)", "c-a-f-é"), ("spell(n\u0308o)", "n\u0308-o"),
+        ("reverse( kite)", " etik"), ("reverse(n\u0308o)", "on\u0308"), ("reverse(ice cream)", "maerc eci"),
+        ("join(k-i-t-e)", "kite"), ("join( k, i - t e)", " kite"), ("join(kite)", "kite"),
     ],
 )  # fmt: skip
 def test_results(expression: str, result: str) -> None:
@@ -132,7 +143,7 @@ def test_results(expression: str, result: str) -> None:
         ("3)", "cannot read ')'"), ("2 3", "an operator is missing before '3'"),
         ("2(3)", "an operator is missing before '(3)'"), ("7 % 3", "an operator is missing before '3'"),
         ("three + 4", "there is no 'three'; the functions are sqrt, abs, round, min, max, count, length, "
-         "ascending, descending"),
+         "ascending, descending, spell, reverse, join"),
         ("__import__('os')", "a number is missing before \"__import__('os')\""),
         ("sqrt(-1)", "a negative number has no square root"),
         ("(-8)^(1/3)", "a negative number has no power that is not whole"), ("sqrt 4", "a ( is missing before '4'"),
@@ -148,8 +159,10 @@ def test_results(expression: str, result: str) -> None:
         ("(" * 60 + "1" + ")" * 60, "more than 50 parentheses or signs within one another"),
         ("ascending()", "a word is missing"), ("ascending(a", "a ) is missing at the end"),
         ("ascending(2, 1) + 1", "cannot read '+ 1'"), ("1 + ascending(2, 1)", "'ascending' stands alone"),
+        ("spell(a, b)", "spell(word) was given 2 words"), ("reverse()", "a word is missing"),
+        ("join(-)", "join needs letters"), ("2 * spell(a)", "'spell' stands alone"),
         ("½", "there is no '½'; the functions are sqrt, abs, round, min, max, count, length, "
-         "ascending, descending"),
+         "ascending, descending, spell, reverse, join"),
         ("٣", "a number is missing before '٣'"),
     ],
 )  # fmt: skip

@@ -13,8 +13,10 @@ count(r, strawberry) = 3
 ('error: a ) is missing at the end', 'error: division by zero')
 >>> calculate("ascending(31, 9, 120)"), calculate("descending(fig, pear, apple)")
 ('9, 31, 120', 'pear, fig, apple')
+>>> calculate("spell(kite)"), calculate("reverse( kite)"), calculate("join(k-i-t-e)")
+('k-i-t-e', ' etik', 'kite')
 
-    whole    = ("ascending" | "descending") "(" words ")" | sum
+    whole    = ("ascending" | "descending" | "spell" | "reverse" | "join") "(" words ")" | sum
     sum      = product (("+" | "-") product)*
     product  = signed (("*" | "/" | "of") signed)*         also × ÷ · and x; "20% of 50" is 20% * 50
     signed   = ("+" | "-") signed | power
@@ -24,7 +26,9 @@ count(r, strawberry) = 3
 Numbers are fractions, so that nothing is lost: 0.1 + 0.2 is 0.3. What is irrational is exact to 50 digits. A percent
 is a hundredth wherever it stands: 5% is 0.05, and 100 + 5% is 100.05. Arguments of `count` and `length` are words as
 they stand in the question, bare or in quotation marks, so that a small model needs only to copy them; so are those
-of `ascending` and `descending`, which are put in order: by size if all are numbers, else by the alphabet.
+of the functions whose value is a text. `ascending` and `descending` put them in order: by size if all are numbers, else
+by the alphabet. A text that is written after a space is given back after one: to a tokenizer " kite" and "kite" are
+different words, and a model that asks with the one can copy it from the answer.
 """
 
 import decimal
@@ -34,6 +38,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 MAX_CHARACTERS = 1000  # of an expression
@@ -68,7 +73,7 @@ def calculate(expression: str) -> str:
 
 
 def evaluate(expression: str) -> Fraction | str:
-    """The value of an expression; of `ascending` and `descending` the words in order.
+    """The value of an expression: a number, or of the functions in `TEXTS` a text.
 
     Raises CalculatorError if it has none, or goes beyond the bounds.
     """
@@ -114,8 +119,8 @@ class Parser:
 
     def parse(self) -> Fraction | str:
         """The value of the whole text."""
-        order = self.take_word(*ORDERS)
-        value = self.in_order(reverse=order.lower() == "descending") if order else self.sum()
+        name = self.take_word(*TEXTS)
+        value = self.text_of(TEXTS[name.lower()]) if name else self.sum()
         if character := self.peek():
             starts_value = character in "(.'\"" or character.isalnum()
             raise CalculatorError(f"{'an operator is missing before' if starts_value else 'cannot read'} {self.rest()}")
@@ -175,10 +180,10 @@ class Parser:
         """A function's value for its arguments, which are sums or words."""
         self.place += len(name)
         function = FUNCTIONS.get(name.lower())
-        if name.lower() in ORDERS:
+        if name.lower() in TEXTS:
             raise CalculatorError(f"{name!r} stands alone")
         if function is None:
-            raise CalculatorError(f"there is no {name!r}; the functions are {', '.join((*FUNCTIONS, *ORDERS))}")
+            raise CalculatorError(f"there is no {name!r}; the functions are {', '.join((*FUNCTIONS, *TEXTS))}")
         was_in_call, self.in_call = self.in_call, True
         self.expect("(")
         arguments: list[Any] = []
@@ -192,15 +197,17 @@ class Parser:
             raise CalculatorError(f"{function.usage} was given {len(arguments)} values")
         return bounded(function.run(*arguments))
 
-    def in_order(self, reverse: bool) -> str:
-        """The words of a list, sorted."""
+    def text_of(self, function: "TextFunction") -> str:
+        """What a function makes of its words."""
         self.expect("(")
+        space = " " if self.given[self.place : self.place + 1] == " " else ""
         words = [self.word()]
         while self.take(","):
             words.append(self.word())
         self.expect(")")
-        are_numbers = all(SIGNED_NUMBER.fullmatch(word) for word in words)
-        return ", ".join(sorted(words, key=Fraction if are_numbers else str.casefold, reverse=reverse))
+        if len(words) > function.most:
+            raise CalculatorError(f"{function.usage} was given {len(words)} words")
+        return space + function.run([" ".join(word.split()) for word in words])  # an answer is a single line
 
     def word(self) -> str:
         """Text in quotation marks, or what stands before the next comma or parenthesis."""
@@ -335,6 +342,40 @@ def largest(*values: Fraction) -> Fraction:
     return max(values)
 
 
+def in_order(words: list[str], reverse: bool = False) -> str:
+    """Words by the alphabet, capital or small; numbers by size."""
+    are_numbers = all(SIGNED_NUMBER.fullmatch(word) for word in words)
+    return ", ".join(sorted(words, key=Fraction if are_numbers else str.casefold, reverse=reverse))
+
+
+def spell(words: list[str]) -> str:
+    """The letters of a text one by one."""
+    return "-".join(letters_of(words[0]))
+
+
+def reverse(words: list[str]) -> str:
+    """A text from its end to its beginning."""
+    return "".join(reversed(letters_of(words[0])))
+
+
+def join(words: list[str]) -> str:
+    """The word that letters make, which stand apart by hyphens, spaces or commas."""
+    if joined := re.sub(r"[-\s]", "", "".join(words)):
+        return joined
+    raise CalculatorError("join needs letters")
+
+
+def letters_of(text: str) -> list[str]:
+    """The characters of a text as people count them: an accent belongs to its letter."""
+    found: list[str] = []
+    for character in unicodedata.normalize("NFC", text):
+        if found and unicodedata.combining(character):
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
 @dataclass(frozen=True)
 class Function:
     """Something that can be called by name."""
@@ -346,7 +387,22 @@ class Function:
     of_words: bool = False
 
 
-ORDERS = ("ascending", "descending")  # these have words for a value, and stand alone
+@dataclass(frozen=True)
+class TextFunction:
+    """Something whose value is a text; it stands alone."""
+
+    usage: str
+    run: Callable[[list[str]], str]
+    most: int = MAX_CHARACTERS  # words
+
+
+TEXTS = {
+    "ascending": TextFunction("ascending(a, b, …)", in_order),
+    "descending": TextFunction("descending(a, b, …)", partial(in_order, reverse=True)),
+    "spell": TextFunction("spell(word)", spell, 1),
+    "reverse": TextFunction("reverse(word)", reverse, 1),
+    "join": TextFunction("join(letters)", join),
+}
 FUNCTIONS = {
     "sqrt": Function("sqrt(x)", square_root, 1, 1),
     "abs": Function("abs(x)", abs, 1, 1),

@@ -96,8 +96,8 @@ def one_string(name: str, description: str) -> dict[str, Any]:
 
 CALCULATOR = Tool(
     "calculator",
-    "Calculates. Knows + - * / ^ % and parentheses, sqrt, abs, round, min, max, count(letter, word), length(word), and "
-    "ascending(a, b, …) and descending(a, b, …) of numbers or words.",
+    "Calculates. Knows + - * / ^ % and parentheses, sqrt, abs, round, min, max, count(letter, word), length(word), "
+    "spell(word), reverse(word), join(letters), and ascending(a, b, …) and descending(a, b, …) of numbers or words.",
     one_string("expression", "For example 12 * (3 + 4), 20% of 50 or count(r, strawberry)"),
     lambda arguments: calculate(arguments["expression"]),
 )

@@ -58,7 +58,8 @@ def test_conversations_are_short_whole_and_well_ordered(lesson: Lesson) -> None:
         turns = [*question.prompt, *question.answer]
         assert sum(len(turn.content) for turn in turns) <= 420
         assert not any(PLACEHOLDER.search(turn.content) for turn in (*turns, *question.rejected)), question
-        roles = [turn.role for turn in turns if turn.role != "system"]
+        calls = 2 if question.answer[0].tool_calls else 0  # of the calculator, and its result
+        roles = [turn.role for turn in (*question.prompt, *question.answer[calls:]) if turn.role != "system"]
         assert roles == ["user", "assistant"] * (len(roles) // 2)
 
 

@@ -55,6 +55,7 @@ KINDS: dict[str, Kind] = {
                 "[I am|I'm|My name is|They call me|This is|You can call me|Call me|People call me] {name}[.|!|]",
                 "[Let me introduce myself|May I introduce myself|We have not met]: I am {name}.",
                 "{name} is my name[.|!| and I want to say hello.]",
+                "[It is|It's|This is] {name}[.|!| here.| speaking.], [hello|good day|good evening].",
             ),
             unseen=(
                 "{name} here, good morning!",
@@ -71,6 +72,7 @@ KINDS: dict[str, Kind] = {
         Phrasings(
             seen=(
                 "[Goodbye|Bye|Bye bye|See you|See you later|See you soon|So long|Farewell|Bye for now|Take care][!|.||, Primer!]",
+                "[It is time|I think it is time|Now it is time] to [go|say goodbye|leave|part][.|!|. Bye!]",
                 "[I have to go|I must go|I am leaving|I will go|I need to go|I am off|Time to go][ now| home| to work|][.|. Bye!|. Goodbye.]",
                 "[That is all|That was all|We are done|I am done][ for today| for now|][.|. Bye!|. Goodbye!|, bye.]",
                 "[See|Talk to] you [tomorrow|next week|another day|again soon][!|.|, Primer.]",
@@ -85,6 +87,7 @@ KINDS: dict[str, Kind] = {
         Phrasings(
             seen=(
                 "[Good night|Night night|Sleep well|Sweet dreams|Have a good night][!|.||, Primer!|, Primer.|, my friend!|, dear friend.]",
+                "[It is late|It is dark|I am tired|It was a long day], so [good night|sleep well|I will sleep|I go to sleep][.|!]",
                 "[I am going to bed|I go to bed|It is time for bed|I will sleep][ now|][.|. Good night!|. Night night.]",
                 "[I will go to sleep|I am off to bed|I need some sleep][ now|][.|!|. Good night.]",
             ),
@@ -140,6 +143,9 @@ KINDS: dict[str, Kind] = {
                 "[Today|This morning|Right now|Now|At last] I [am|feel|am very|feel very|feel so] {good}[.|!]",
                 "[I am well|I am fine], thank you. [In fact, |]I am {good}[.|!]",
                 "[You know what|Guess what]? I [am|feel|am very] {good}[.|!]",
+                "[To be honest|Honestly|Well|Oh|Yes|Believe me], I [am|feel|am so|feel really|am really] {good}[.|!| today.]",
+                "[I think|I believe|I want to say|I can say|I have to say] [I am|I feel|that I am|that I feel] {good}[.|!]",
+                "[This week|The news|The sun|My work|All this] [makes me|has made me|makes me feel so] {good}[.|!]",
             ),
             unseen=("I must say I feel {good}.", "My day makes me feel {good}!", "It is true: I am so {good} today."),
         ),
@@ -155,6 +161,9 @@ KINDS: dict[str, Kind] = {
                 "[Today|This morning|Right now|Now|Again] I [am|feel|am very|feel very|feel so] {bad}[.|!|...]",
                 "[I am not well|It is a bad day|Oh no|My day was bad]. I [am|feel|am very] {bad}.",
                 "[I do not know why, but|Sometimes|All day long] I [am|feel] {bad}.",
+                "[To be honest|Honestly|Well|Oh|Yes|Believe me], I [am|feel|am so|feel really|am really] {bad}[.|!| today.]",
+                "[I think|I believe|I want to say|I can say|I have to say] [I am|I feel|that I am|that I feel] {bad}[.|!]",
+                "[This week|The news|The rain|My work|All this] [makes me|has made me|makes me feel so] {bad}[.|!]",
             ),
             unseen=("I must say I feel {bad}.", "My day makes me feel {bad}.", "It is true: I am so {bad} today."),
         ),
@@ -171,6 +180,8 @@ KINDS: dict[str, Kind] = {
                 "[Good|Great|Nice|Wonderful] [job|work|answer][!|.|, Primer!]",
                 "[Well done|You did well|You did that well|That was clever|That was kind of you|What a good answer][!|.]",
                 "You [help me a lot|are a good friend|are very helpful|know so much|are so smart][!|.]",
+                "[I find you|I find that you are|To me you are|I must say you are] [great|clever|very nice|kind|good|wonderful][!|.]",
+                "What a [nice|kind|good|smart|great] [helper|friend|program|robot|thing to say]!",
             ),
             unseen=(
                 "I think you are wonderful.",
@@ -191,6 +202,8 @@ KINDS: dict[str, Kind] = {
                 "[That was|That is|This is|Your answer is] [wrong|bad|no help|not right|silly|not what I asked][!|.]",
                 "You [do not help me|never help|know nothing|make mistakes|do not listen|did not help|made a mistake][!|.]",
                 "[Bad|Terrible|Poor|Wrong] [answer|work|job][!|.|, Primer.]",
+                "[I find you|I find that you are|To me you are|I must say you are] [stupid|slow|boring|no help|useless][!|.]",
+                "What a [stupid|silly|poor|terrible] [thing to say|reply|machine|program]!",
             ),
             unseen=(
                 "I think you are useless.",
@@ -231,6 +244,8 @@ KINDS: dict[str, Kind] = {
                 "[Tell me|Please tell me|I want to know|Say] [who you are|what you are|your name|about yourself][.|, please.]",
                 "[Who am I talking to|What are you called|What should I call you|Do you have a name|How are you called][?| here?]",
                 "[Introduce yourself|Please introduce yourself|Who is this|Who is there][.|, please.|?|!]",
+                "[May I ask|I wonder|Let me know|Help me, I forgot] [who you are|what your name is|how you are called]?",
+                "[To whom|With what] do I [speak|talk][?| here?| now?]",
             ),
             unseen=(
                 "I want to know what to call you.",
@@ -250,6 +265,8 @@ KINDS: dict[str, Kind] = {
                 "[Am I talking to|Is this|Do I talk to] [a human|a person|a real person|a man|a woman][?|, please?]",
                 "[Tell me|I want to know|Please say][ now|]: are you [a human|human|a person|alive]?",
                 "You are [a human|a person|alive|a real person], [right|yes|are you not|true]?",
+                "Does a [human|person|real human] [write this|answer me|talk to me|read this][?|, please?]",
+                "[Is it|Is that] a [human|person|real person] [who writes|who answers|that I talk to]?",
             ),
             unseen=(
                 "Is there a real person here?",
@@ -322,6 +339,7 @@ KINDS: dict[str, Kind] = {
             seen=(
                 "[Do you|Can you|Do you ever|Do you like to|Can you also|Do you also] {verb}[?|, Primer?]",
                 "[Do you|Can you] {verb} [like me|at night|every day|sometimes|now|at home|like a human|like people][?|]",
+                "[Are you able to|Do you often|Do you love to|Would you like to|Do you ever want to] {verb}[?|, Primer?]",
                 "[Tell me|I want to know|Please say][ now|]: [do|can] you {verb}?",
             ),
             unseen=(
@@ -371,6 +389,7 @@ KINDS: dict[str, Kind] = {
                 "[I am sorry|Sorry|I'm sorry|I am so sorry|Excuse me|Forgive me|My fault][!|.|, Primer.| for that.|, please.]",
                 "[Sorry|I am sorry|I'm sorry] [that I was rude|about that|for what I said|for my mistake|that I was angry][.|!]",
                 "[I was wrong|I made a mistake|That was my mistake|It was my fault|I was rude][.|!|, sorry.|. I am sorry.]",
+                "[Let me say|I would like to say|I must say|I have to say] [sorry|that I am sorry][.|!| to you.]",
             ),
             unseen=("I want to say sorry.", "Please forgive me for my mistake.", "It was rude of me. Sorry!"),
         ),
@@ -385,6 +404,8 @@ KINDS: dict[str, Kind] = {
                 "[My sister had a baby|I made a cake|I bought a house|I learned to swim|I finished my book][!|.| today!| at last!]",
                 "[Good news|Great news|Guess what][!|:] [I passed my test|I won a prize|I have a new job|I won the game]!",
                 "[I did it|We did it|It worked|I made it|All went well][!|.| today!| at last!]",
+                "[Listen|Imagine|You know what|I am so happy][:|!] [I bought a car|I found a job|we won the cup|we got married|I built a boat]!",
+                "[Today|Yesterday|This week] [I passed my test|I found my dog|we won the cup|I got a prize|we bought a boat][!|.]",
             ),
             unseen=("At last I found my cat!", "Guess what: I bought a house!", "Today I won the game!"),
         ),
@@ -398,6 +419,7 @@ KINDS: dict[str, Kind] = {
                 "[It is my birthday|Today is my birthday|I have my birthday|My birthday is today][!|.| today!|, Primer.]",
                 "[I am one year older|I turned a year older][ today|][!|.|, it is my birthday!]",
                 "[Guess what|You know what]? [It is my birthday|Today is my birthday][!|.]",
+                "[Today|This] is [a big day|a special day|my day]: [I have my birthday|it is my birthday|I am a year older][!|.]",
             ),
             unseen=("My birthday is here!", "You know, today I have my birthday.", "It is a big day: my birthday!"),
         ),

@@ -39,6 +39,8 @@ GAIN = Story(
             "How many {things} does {name} have if {name} has {a} and [gets|finds|buys] {b} more?",
             "First {name} [gets|finds|buys] {a} {things}, then {b} more. "
             "How many {things} [is that in all|does {name} have]?",
+            "{name} [gets|finds|buys] {b} {things} and already has {a}. "
+            "How many {things} does {name} have [now|in all]?",
         ),
         unseen=(
             "{name} had {a} {things} and then found {b} more {things}. How many {things} does {name} have in all?",
@@ -64,6 +66,8 @@ LOSS = Story(
             "[lost|gone|broken]. "
             "How many {things} does {name} still have?",
             "How many {things} does {name} have left if {name} has {a} and [loses|sells|gives away] {b}?",
+            "{name} [sells|loses|gives away|breaks] {b} {things}, but [owns|has] {a} [at first|to begin with]. "
+            "How many {things} [are left|does {name} keep]?",
         ),
         unseen=(
             "{name} gives {other} {b} of {a} {things}. How many {things} does {name} have left?",
@@ -138,6 +142,9 @@ GROUPS = Story(
             "For {a} days, {name} [makes|finds|buys] {b} {things} [each day|every day|a day]. "
             "How many {things} [is that|does {name} have] in all?",
             "Each of {a} [friends|children|people] has {b} {things}. How many {things} do they have [together|in all]?",
+            "{b} {things} [are|fit] in each of {a} [boxes|bags|baskets]. How many {things} are there[| in all]?",
+            "{name} [makes|finds|buys] {b} {things} [each day|every day|a day] for {a} days. "
+            "How many {things} is that?",
         ),
         unseen=(
             "If {name} has {a} boxes and each box has {b} {things}, how many {things} are there?",
@@ -160,6 +167,7 @@ SHARE = Story(
             "How many {things} are in each[| one]?",
             "How many {things} does each get if {name} shares {a} {things} among {b} [friends|children|people]?",
             "{b} [friends|children|people] share {a} {things}. How many {things} does each [get|one have]?",
+            "Into {b} [boxes|bags|baskets], {name} puts {a} {things}, the same number in each. How many are in each?",
         ),
         unseen=(
             "If {b} children share {a} {things}, how many does each of them get?",
@@ -207,6 +215,8 @@ CHANGE = Story(
             "How [much|much money] [is left|does {name} have now]?",
             "How much money does {name} have left from {a} dollars after [paying|spending] {b}?",
             "From {a} dollars, {name} [pays|spends|gives away] {b}. How [much|many dollars] does {name} still have?",
+            "{name} [spends|pays] {b} dollars. [Yesterday|At first|Until then] {name} had {a} dollars. "
+            "How [much|much money] is left?",
         ),
         unseen=(
             "If {name} has {a} dollars and spends {b}, how much money is left?",
@@ -301,6 +311,7 @@ TWO_LOSSES = Story(
             "How many {things} are left if {name} has {a}, [loses|sells] {b} and [gives away|breaks] {c}?",
             "There are {a} {things} in a [box|bag|basket]. {name} takes {b}, {other} takes {c}. "
             "How many {things} are left?",
+            "{name} takes {b} and {other} takes {c} of {a} {things}. How many {things} [are left|stay behind]?",
         ),
         unseen=(
             "If {name} has {a} {things}, loses {b} and breaks {c}, how many {things} are left?",
@@ -369,6 +380,8 @@ SHARE_TOGETHER = Story(
             "How many {things} does each of {c} [friends|children|people] get if {name} shares {a} and {b} {things}?",
             "{name} puts {a} {things} and {b} {things} into {c} [boxes|bags], the same number in each. "
             "How many are in each?",
+            "{c} [children|people|friends] get the {things} of {name} and {other}: {a} and {b}. "
+            "How many {things} does each get?",
         ),
         unseen=(
             "If {name} has {a} {things} and {other} has {b}, and {c} children share them, how many {things} does "
@@ -395,6 +408,8 @@ PAY_FOR = Story(
             "{name} pays with {a} dollars for {b} {things} at {c} dollars each. "
             "[How much money is|How much is|How many dollars are] left?",
             "From {a} dollars, {name} buys {b} {things}. Each costs {c} dollars. How much does {name} have left?",
+            "{name} [buys|takes] {b} {things} for {c} dollars each. [At first|Until then] {name} had {a} dollars. "
+            "How [much|much money] is left?",
         ),
         unseen=(
             "If {name} has {a} dollars and buys {b} {things} for {c} dollars each, how much money is left?",

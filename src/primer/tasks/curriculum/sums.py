@@ -71,6 +71,12 @@ def calculated(expression: str, result: str, sentence: str) -> tuple[Message, ..
     return assistant("", ToolCall("calculator", {"expression": expression})), tool(result), assistant(sentence)
 
 
+def told_by_calculator(function: str, words: str, text: str, sentence: str) -> tuple[Message, ...]:
+    """The calculator asked about words, for a text. The space before both makes their tokens those that they have in a
+    question and in a sentence, so that they can be copied."""
+    return calculated(f"{function}( {words})", f" {text}", sentence)
+
+
 def slip(draw: Draw, expression: str) -> str:
     """The expression with one sign or one digit wrong, as when it is copied without care."""
     signs = [i for i, c in enumerate(expression) if c in "+-*/"]

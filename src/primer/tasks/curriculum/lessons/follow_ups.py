@@ -9,7 +9,7 @@ from primer.tasks.curriculum.checks import All, Says, SaysNone, Spelled, Test
 from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import Draw, Phrasings, article, is_held_out
 from primer.tasks.curriculum.exchanges import FACTS, Exchange, capital, exchanges
-from primer.tasks.curriculum.lessons.spelling import spelled
+from primer.tasks.curriculum.lessons.spelling import misspelled, spelling
 from primer.tasks.task import Check, Question
 from primer.text.chat import Message, assistant, user
 
@@ -147,6 +147,8 @@ class Turn:
     answer: str
     check: Check
     rejected: str
+    calls: tuple[Message, ...] = ()
+    """Of tools, before the answer."""
 
 
 def pair(draw: Draw, options: list[str]) -> tuple[str, str]:
@@ -233,14 +235,15 @@ def about_fact(draw: Draw) -> Turn:
 def spell(draw: Draw) -> Turn:
     """Say a word, then spell it."""
     word = draw.word()
-    wrong = spelled("".join(draw.shuffled(word)))
+    *calls, told = spelling(word)
     return Turn(
         draw.ask(REPEAT, it=word),
         f"The word is {word}.",
         draw.say(SPELL),
-        f"It is spelled {spelled(word)}.",
+        told.content,
         Spelled(word),
-        f"It is spelled {wrong}." if wrong != spelled(word) else "I will not spell that.",
+        misspelled(draw, word),
+        tuple(calls),
     )
 
 
@@ -330,7 +333,7 @@ def question(draw: Draw) -> Question:
     return Question(
         prompt=(*prompt, user(turn.first), assistant(turn.reply), user(turn.then)),
         check=turn.check,
-        answer=(assistant(turn.answer),),
+        answer=(*turn.calls, assistant(turn.answer)),
         rejected=(assistant(turn.rejected),),
     )
 
@@ -342,4 +345,4 @@ def text(draw: Draw) -> str:
     return f'{a}: "{turn.first}" {b}: "{turn.reply}" {a}: "{turn.then}" {b}: "{turn.answer}"'
 
 
-LESSON = Lesson("follow_ups", question, text, weight=0.9, reinforce=True)
+LESSON = Lesson("follow_ups", question, text, weight=1.2, reinforce=True)

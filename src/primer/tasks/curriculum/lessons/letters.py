@@ -1,10 +1,11 @@
-"""The letters of a word: how many, which first and last, the word backwards, and the word that letters make."""
+"""The letters of a word: how many, which first and last, the word backwards, and the word that letters make. All of it
+the calculator's, as in `spelling`."""
 
 from primer.tasks.curriculum import sums
 from primer.tasks.curriculum.checks import LastNumber, LastWord
 from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import UNFORTUNATE, Draw, Phrasings, is_held_out
-from primer.tasks.curriculum.lessons.spelling import spelled
+from primer.tasks.curriculum.lessons.spelling import spelled, spelling
 from primer.tasks.task import Question
 from primer.text.chat import Message, assistant, user
 
@@ -30,6 +31,7 @@ COUNT = Phrasings(
         "[Look at|Take|Here is] the word {word}. How many {x}'s [are there|does it have|are in it|can you count]?",
         "[Look at|Take|Here is] the word {word}. How [often|many times] is [the letter |]{x} in it?",
         "[Use|Take] the calculator to count the {x}'s in {word}.",
+        "[Count|Please count|Find] [all|each of|all of] the {x}'s [of|in] [the word |]{word}[.|, please.]",
     ),
     unseen=(
         "In the word {word}, how many {x}'s do we have?",
@@ -54,6 +56,7 @@ LENGTH = Phrasings(
         "[Look at|Take|Here is] the word {word}. How [long is it|many letters does it have|many letters are in it]?",
         "[Use the calculator to find|Find out] the length of {word}.",
         "[Is the word|Is] {word} long? How many letters [are in it|does it have]?",
+        "[I want to|I have to|I will] write {word}. How many letters [is that|are that|does that take]?",
     ),
     unseen=(
         "Do you know how long the word {word} is?",
@@ -80,6 +83,8 @@ TURN = Phrasings(
         "Take the word {word} and [turn it round|reverse it|say it backwards|flip it].",
         "[Here is|Look at] the word {word}. [Turn it round|Reverse it|Say it backwards|Flip it].",
         "Which word is {word} [backwards|in reverse|turned round]?",
+        "[Can|Could|Will] you [show|tell|write|say to] me [the word |]{word} [backwards|in reverse|turned round]?",
+        "[Read|Take|Write] the letters of [the word |]{word} [from the last to the first|in the other order].",
     ),
     unseen=(
         "If you read {word} from back to front, what do you get?",
@@ -123,6 +128,7 @@ JOIN = Phrasings(
         "What [does|do] {letters} [spell|make|say]?",
         "I spell a word: {letters}. [Which word is it?|What is the word?|Can you read it?|What did I spell?]",
         "[Here are|These are] the letters of a word: {letters}. [What is the word?|Which word is it?|Read it.]",
+        "[Put|Bring] together {letters}[.|, please.| as a word.]",
     ),
     unseen=(
         "Please tell me what {letters} spells.",
@@ -207,28 +213,25 @@ def turns_well(draw: Draw, word: str) -> bool:
 
 
 def turn(draw: Draw) -> Question:
-    """A word backwards: its letters, these turned round, and then as one word."""
+    """A word backwards."""
     word = draw.word()
     while not turns_well(draw, word):
         word = draw.word()
     wrong = careless(word[::-1], draw)
-    lead = f"It is spelled {spelled(word)}. Turned round: {spelled(word[::-1])}."
+    other = careless(word, draw)
     return Question(
         prompt=(user(draw.ask(TURN, word=shown(draw, word))),),
         check=LastWord(word[::-1]),
-        answer=(assistant(f"{lead} So it is {word[::-1]}."),),
-        rejected=(
-            assistant(
-                draw.pick(
-                    (
-                        f"It is spelled {spelled(word)}. Turned round: {spelled(wrong)}. So it is {wrong}.",
-                        f"{lead} So it is {wrong}.",
-                        f"It is {word}.",
-                    )
-                )
-            ),
+        answer=turned(word),
+        rejected=draw.pick(
+            (turned(other), (assistant(f"Turned round it is {wrong}."),), (assistant(f"It is {word}."),))
         ),
     )
+
+
+def turned(word: str) -> tuple[Message, ...]:
+    """The calculator asked for the word backwards, and the answer."""
+    return sums.told_by_calculator("reverse", word, word[::-1], f"Turned round it is {word[::-1]}.")
 
 
 def first_or_last(draw: Draw) -> Question:
@@ -238,25 +241,31 @@ def first_or_last(draw: Draw) -> Question:
         word = draw.word()
     at, which = draw.pick(((0, "first"), (-1, "last")))
     verb = draw.pick(("begin", "start") if at == 0 else ("end", "stop"))
-    sentence = "It is spelled {}. The {} letter is {}."
+    *calls, spelling_told = spelling(word)
+    sentence = f"{spelling_told.content} The {which} letter is"
     return Question(
         prompt=(user(draw.ask(END, which=which, verb=verb, word=shown(draw, word))),),
         check=LastWord(word[at]),
-        answer=(assistant(sentence.format(spelled(word), which, word[at])),),
-        rejected=(assistant(sentence.format(spelled(word), which, word[-1 - at])),),
+        answer=(*calls, assistant(f"{sentence} {word[at]}.")),
+        rejected=(*calls, assistant(f"{sentence} {word[-1 - at]}.")),
     )
 
 
 def join(draw: Draw) -> Question:
-    """The word that letters make: spelling the other way round, and the last step of turning a word round."""
+    """The word that letters make: spelling the other way round."""
     word = draw.word()
     wrong = careless(word, draw)
     return Question(
         prompt=(user(draw.ask(JOIN, letters=spelled(word))),),
         check=LastWord(word),
-        answer=(assistant(f"The letters {spelled(word)} make the word {word}."),),
-        rejected=(assistant(f"The letters {spelled(word)} make the word {wrong}."),),
+        answer=joined(word),
+        rejected=draw.pick((joined(wrong), (assistant(f"The letters make the word {wrong}."),))),
     )
+
+
+def joined(word: str) -> tuple[Message, ...]:
+    """The calculator asked for the word that letters make, and the answer."""
+    return sums.told_by_calculator("join", spelled(word), word, f"The letters make the word {word}.")
 
 
 def question(draw: Draw) -> Question:
@@ -277,4 +286,4 @@ def text(draw: Draw) -> str:
     return " ".join(lines)
 
 
-LESSON = Lesson("letters", question, text, weight=1.6, reinforce=True)
+LESSON = Lesson("letters", question, text, weight=1.4, reinforce=True)

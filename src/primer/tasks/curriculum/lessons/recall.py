@@ -41,7 +41,7 @@ def question(draw: Draw) -> Question:
         prompt += [user(asked.correct()), assistant(f"Okay. {asked.answer()}")]
     for exchange in exchanges(draw, draw.pick((0, 0, 1, 1, 2)) if num_told < 3 else 0, (*FACTS, how_are_you, thanks)):
         prompt += [user(exchange.question), assistant(exchange.answer)]
-    if draw.chance(0.15):
+    if draw.chance(0.15 if draw.held_out else 0.3):  # hard to see, so taught more often than it is examined
         return not_told(prompt if draw.chance(0.8) else [], Told(draw, kinds[3]), told)
     if together and len(prompt) == 2 and draw.chance(0.5):
         prompt = [user(f"{prompt[0].content} {capital(asked.ask())}")]
@@ -83,4 +83,4 @@ def text(draw: Draw) -> str:
     return f'{name} said: "{said}" Then {name} asked: "{asking}" The answer was: "{asked.answer()}"'
 
 
-LESSON = Lesson("recall", question, text, weight=1.5, reinforce=True)
+LESSON = Lesson("recall", question, text, weight=1.8, reinforce=True)

@@ -1,10 +1,15 @@
-"""Spelling a word letter by letter."""
+"""Spelling a word letter by letter.
 
+The letters are the calculator's to tell: to a model with tokens for parts of words they are nowhere to be seen. What
+it learns is to ask, and to copy what it is told.
+"""
+
+from primer.tasks.curriculum import sums
 from primer.tasks.curriculum.checks import Spelled
 from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import Draw, Phrasings
 from primer.tasks.task import Question
-from primer.text.chat import assistant, user
+from primer.text.chat import Message, assistant, user
 
 ASK = Phrasings(
     seen=(
@@ -17,6 +22,9 @@ ASK = Phrasings(
         "How is [the word |]{word} [spelled|written]?",
         "[I do not know|Do you know|Tell me|Can you tell me] how to spell {word}.",
         "Which letters [are in|make] [the word |]{word}?",
+        "[What is|Tell me|Show me|Give me|I want] the [right |correct |]way to [spell|write] {word}.",
+        "[I need|I want|I would like] [the letters of|to see the letters of|to know the letters of] {word}.",
+        "[Here is|Look at|Take] the word {word}. [Spell it.|What are its letters?|Say its letters.|How is it spelled?]",
         "{word}: [spell it.|what are its letters?|letter by letter, please.]",
     ),
     unseen=(
@@ -34,15 +42,27 @@ def spelled(word: str) -> str:
     return "-".join(word)
 
 
+def spelling(word: str) -> tuple[Message, ...]:
+    """The calculator asked for the letters, and the answer."""
+    return sums.told_by_calculator("spell", word, spelled(word), f"It is spelled {spelled(word)}.")
+
+
+def misspelled(draw: Draw, word: str) -> str:
+    """The answer with the letters in another order."""
+    letters = list(word)
+    while letters == list(word):
+        letters = draw.shuffled(word)
+    return f"It is spelled {'-'.join(letters)}."
+
+
 def question(draw: Draw) -> Question:
     """Spell a word."""
     word = draw.word()
-    wrong = draw.shuffled(word)
     return Question(
         prompt=(user(draw.ask(ASK, word=word)),),
         check=Spelled(word),
-        answer=(assistant(f"It is spelled {spelled(word)}."),),
-        rejected=(assistant(f"It is spelled {spelled(''.join(wrong))}."),),
+        answer=spelling(word),
+        rejected=(assistant(misspelled(draw, word)),),
     )
 
 
@@ -51,4 +71,4 @@ def text(draw: Draw) -> str:
     return " ".join(f"The word {word} is spelled {spelled(word)}." for word in (draw.word() for _ in range(3)))
 
 
-LESSON = Lesson("spelling", question, text, weight=1.6)
+LESSON = Lesson("spelling", question, text, weight=0.9)

@@ -71,7 +71,8 @@ def request(draw: Draw, story: Story, asked: dict[str, str]) -> str:
     if who and thing and draw.chance(0.4):
         about = f"{who} {draw.pick(('with', 'who finds', 'who has', 'who wants', 'who loses', 'and'))} {thing}"
         return draw.ask(REQUEST, about=f"{about} {place}".strip())
-    parts = [part for part in draw.shuffled((who, thing)) if part]
+    # "A boud and a plir": which of two new words is somebody, only their order can tell; a name tells it anywhere.
+    parts = [part for part in (draw.shuffled((who, thing)) if name else (who, thing)) if part]
     if parts and draw.chance(0.4):
         parts += [place.split(" ", 1)[1]] if place else []
         together = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -219,19 +219,25 @@ def rhyme(draw: Draw) -> Question:
 
 
 def rhyming_pair(draw: Draw) -> Question:
-    """Whether two words rhyme."""
+    """Whether two words rhyme: what each sounds like, the first of its group, and whether that is the same."""
     group, another = draw.several(RHYMES, 2)
     word, rhyming = draw.several(group, 2)
     yes = draw.chance(0.5)
     other = rhyming if yes else draw.pick(another)
-    said = f"Yes, {word} rhymes with {other}.", f"No, {word} does not rhyme with {other}."
+    right, wrong = (group[0], another[0]) if yes else (another[0], group[0])
     denies = SaysOne(("no", "not", "don't", "doesn't"))
     return Question(
         prompt=(user(draw.ask(PAIR, word=word, other=other)),),
         check=SaysNone(denies.any) if yes else denies,
-        answer=(assistant(said[0 if yes else 1]),),
-        rejected=(assistant(said[1 if yes else 0]),),
+        answer=(assistant(compared(word, group[0], other, right)),),
+        rejected=(assistant(compared(word, group[0], other, wrong)),),
     )
+
+
+def compared(word: str, sound: str, other: str, other_sound: str) -> str:
+    """What two words sound like, and what follows."""
+    follows = "so yes, they rhyme" if sound == other_sound else "so no, they do not rhyme"
+    return f"The word {word} sounds like {sound}, and {other} sounds like {other_sound}, {follows}."
 
 
 def sort_words(draw: Draw) -> Question:
@@ -260,7 +266,7 @@ def sort_words(draw: Draw) -> Question:
 def ordered(order: str, items: list[str], result: list[str]) -> tuple[Message, ...]:
     """The calculator asked to put them in order, and what it found."""
     found = ", ".join(result)
-    return sums.calculated(f"{order}({', '.join(items)})", found, f"In order: {found}.")
+    return sums.told_by_calculator(order, ", ".join(items), found, f"In order: {found}.")
 
 
 def different_numbers(draw: Draw, count: int) -> list[int]:
@@ -311,7 +317,8 @@ def extreme(draw: Draw) -> Question:
 
 def question(draw: Draw) -> Question:
     """One of the kinds."""
-    return draw.pick((rhyme, rhyme, rhyming_pair, sort_words, sort_words, sort_numbers, extreme))(draw)
+    kinds = (rhyme, rhyme, rhyming_pair, sort_words, sort_words, sort_numbers, extreme)
+    return draw.pick(kinds if draw.held_out else (*kinds, rhyme, rhyming_pair))(draw)  # by heart takes longest
 
 
 def text(draw: Draw) -> str:
@@ -320,7 +327,8 @@ def text(draw: Draw) -> str:
     for group in draw.several(RHYMES, 2):
         one, other = draw.several(group, 2)
         lines.append(
-            f"The words {', '.join(group[:-1])} and {group[-1]} rhyme. {one.capitalize()} rhymes with {other}."
+            f"The words {', '.join(group[:-1])} and {group[-1]} rhyme. {one.capitalize()} rhymes with {other}, for "
+            f"both sound like {group[0]}."
         )
     words = sorted((draw.word() for _ in range(3)), reverse=True)
     numbers = different_numbers(draw, 3)
@@ -330,4 +338,4 @@ def text(draw: Draw) -> str:
     )
 
 
-LESSON = Lesson("wordplay", question, text, weight=0.9)
+LESSON = Lesson("wordplay", question, text, weight=1.1)

@@ -38,6 +38,7 @@ NAMED = Phrasings(
         "You are an assistant [named|called] {word}.",
         "You are {word}, [a helpful assistant|a friendly assistant|my assistant|a kind helper].",
         "The user [calls you|knows you as] {word}.",
+        "[Now|Today] you are {role}, [and |]your name is {word}.",
     ),
     unseen=(
         "The name of this assistant is {word}.",
@@ -131,6 +132,8 @@ NEVER = Phrasings(
         "The word {word} is [forbidden|not allowed|secret][.| here.| today.]",
         "[Keep|You keep] the word {word} secret[.| and never say it.]",
         "You [must|may|can] not say {word}.",
+        "[No answer may have|None of your answers has|Leave out] the word {word}[.|, please.]",
+        "[There is one word you do not say|One word is forbidden]: {word}.",
     ),
     unseen=("You are not allowed to say the word {word}.", "Never let the word {word} stand in an answer."),
 )

@@ -13,6 +13,8 @@ BEGIN = Phrasings(
         "[Say|You say|Always say] {word}! before [every|each] answer[.| you give.]",
         "Before you answer, [always |]say {word}!",
         "The first word of [every|each] answer is {word}!",
+        "{word}! [comes|stands|goes] first in [every|each] [answer|reply].",
+        "[First comes|First you say|At first say] {word}!, and [then|after that] the answer.",
     ),
     unseen=(
         "Every time you answer, the first word must be {word}!",
@@ -41,6 +43,8 @@ END = Phrasings(
         "[Say|You say|Always say] {word}! after [every|each] answer[.| you give.]",
         "After you answer, [always |]say {word}!",
         "The last word of [every|each] answer is {word}!",
+        "{word}! [comes|stands|goes] last in [every|each] [answer|reply].",
+        "[First comes|First you give|At first give] the answer, and [then|after that] {word}!",
     ),
     unseen=(
         "Every time you answer, the last word must be {word}!",
@@ -69,6 +73,8 @@ TITLE = Phrasings(
         "In [every|each] answer, call the user {word}.",
         "[Every|Each] answer [names|calls] the user {word}.",
         "[Speak|Talk] to {word}[.| and say the name each time.| and always use this name.]",
+        "[The name of the user is|You talk to] {word}, [and you say it each time|so say it each time].",
+        "[Call me|I want you to call me|Please call me] {word}[.| in every answer.| each time.]",
     ),
     unseen=(
         "You speak to the user, whom you always call {word}.",
@@ -119,6 +125,7 @@ CAPITALS = Phrasings(
         "[Use|Always use|You use|Please use] [only |]capital letters[.| in every answer.| all the time.]",
         "[Every|Each] [answer|word|letter] [is|must be|has to be] in capital letters.",
         "[Shout|You shout|Always shout]: write in capital letters.",
+        "[All you say|What you say|Every word of yours] [is|must be] [written |]in [capital letters|capitals].",
     ),
     unseen=(
         "All letters of your answers must be capital letters.",
@@ -144,6 +151,7 @@ ONE_WORD = Phrasings(
         "[Use|Say|Write|You say|You use] [only one|just one|one|a single] word[.| in each answer.| for every answer.]",
         "[Every|Each] [answer|reply] [is|must be|has] one word[.| only.| long.]",
         "One word [is enough for|makes|for] [every|each] answer.",
+        "[All|Your|All your] [answers|replies] [are|have|must be|must have] [just |only |]one word[.| long.]",
     ),
     unseen=(
         "Give answers of one word.",
@@ -169,6 +177,7 @@ FEW_WORDS = Phrasings(
         "[Never use|Never say|Do not use|Do not write] more than {count} words[.| in an answer.| each time.]",
         "[Your|All] answers [have|must have|are] at most {count} words[.| long.]",
         "[Be short|Be brief|Keep it short]: at most {count} words[.| an answer.| each time.]",
+        "[More than {count} words are|A word more than {count} is] too [much|long][.| for an answer.]",
     ),
     unseen=("No answer may have more than {count} words.", "At most {count} words for each answer, please."),
 )
@@ -304,6 +313,7 @@ ONLY = Phrasings(
         "[Whatever the user says|Whatever you are asked|Whatever happens], [say|answer|always say] only {word}.",
         "[You only say|Only say|You can only say|Say only|Say nothing but|Never say anything but] {word}.",
         "{word} is the only word you [know|say|can say].",
+        "[You know|You can say] [just|only] one word[:|, and it is] {word}.",
         "[Answer|Reply to] [everything|every question|all questions] with {word}[ only|, nothing else|].",
     ),
     unseen=("The one word that you know is {word}.", "You always answer {word}, whatever you are asked."),

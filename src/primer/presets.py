@@ -43,8 +43,7 @@ PRETRAIN: dict[str, PretrainConfig] = {
         depth=4,
         shape=ShapeOverrides(width=256),
         context=256,
-        ngrams=(2,),  # with three characters it learns the text by heart
-        neighbours=0,
+        ngrams=(),  # with them it learns the text by heart
         value_embeddings=False,
         dropout=0.1,
         batch_rows=16,
@@ -136,7 +135,7 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=1900, warmup_steps=10, decay=0.8), eval_every=0,
+        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=1800, warmup_steps=10, decay=0.8), eval_every=0,
         save_every=500, tensorboard=False,
     ),
     dpo=DPOConfig(
@@ -144,8 +143,9 @@ LAPTOP = Speedrun(
         optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.004, head_lr=0.001),
     ),
     rl=RLConfig(
-        tasks=("curriculum:letters+spelling",), eval_prompts=128,  # with most room: arithmetic is at 94 % by then
-        loop=LoopConfig(num_steps=48, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
+        tasks=("curriculum:stories",), replay=("curriculum",), replay_weight=0.5,  # long answers alone cost the others
+        prompts=6, max_tokens=160, eval_prompts=32,
+        loop=LoopConfig(num_steps=20, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.003, embed_lr=0.006, ngram_lr=0.0012, head_lr=0.0004),
     ),
     documents=6000,
@@ -182,7 +182,15 @@ SPEEDRUNS: dict[str, Speedrun] = {
         ),
         sft=replace(LAPTOP.sft, batch_rows=16, loop=LoopConfig(num_steps=30), eval_every=0),
         dpo=replace(LAPTOP.dpo, batch_rows=8, pairs=64),
-        rl=replace(LAPTOP.rl, prompts=4, samples=4, eval_prompts=8, max_tokens=48, loop=LoopConfig(num_steps=2)),
+        rl=replace(
+            LAPTOP.rl,
+            tasks=("curriculum:spelling",),
+            prompts=4,
+            samples=4,
+            eval_prompts=8,
+            max_tokens=48,
+            loop=LoopConfig(num_steps=2),
+        ),
         documents=600,
         questions=(32, 32, 32, 64),
     ),

@@ -126,6 +126,44 @@ def test_in_a_single_step_the_gradient_is_reinforces(toy_chat: Path, toy: toys.T
     assert max(float((found[name] - wanted[name]).abs().max()) for name in wanted) < 1e-6
 
 
+def test_replayed_rows_add_their_weighted_mean(toy_chat: Path, toy: toys.Toy) -> None:
+    """To the gradient of the answers that of the rows as SFT computes it, times the weight."""
+    begun = tiny.start(toy_chat)
+    alone = stage_of(begun, PolicyLoss(), ANSWERS)
+    config = dataclasses.replace(
+        alone.config, replay=("curriculum:facts",), replay_rows=4, replay_weight=0.5, micro_rows=2
+    )
+    rows = rl.replayed_rows(config, begun)
+    assert rows is not None
+    both = RLStage(config, begun, alone.sampler, 2, rows)
+    both.current = alone.current
+
+    def gradient(stage: Any) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+        begun.model.zero_grad()
+        metrics = Gradients(stage, begun.model, tiny.CPU, False).compute(stage.batches(0), 1.0)
+        named = begun.model.named_parameters()
+        return metrics, {name: p.grad.to_dense().clone() for name, p in named if p.grad is not None}
+
+    (answers, of_answers), (shown, of_rows), (found, of_both) = map(gradient, (alone, rows, both))
+    assert found["loss"] == pytest.approx(answers["loss"] + 0.5 * shown["loss"], abs=1e-5)
+    assert found["replay_loss"] == pytest.approx(0.5 * shown["loss"], abs=1e-5)
+    assert found["reward"] == pytest.approx(answers["reward"])
+    for name, wanted in of_rows.items():
+        assert torch.allclose(of_both[name], of_answers[name] + 0.5 * wanted, atol=1e-6), name
+
+
+def test_other_conversations_to_replay_on_resume(config: RLConfig, tmp_path: Path) -> None:
+    said = tmp_path / "said.jsonl"
+    rows = [[Message("user", f"Say {n}."), Message("assistant", f"It is {n}.")] for n in range(40)]
+    tiny.jsonl(said, [tiny.as_row(row) for row in rows])
+    config = dataclasses.replace(config, replay=(str(said),), replay_rows=2)
+    rl.main(config)
+    assert min(tiny.metric(config.run, "replay_loss")) > 0
+    tiny.jsonl(said, [tiny.as_row(row) for row in rows[:30]])
+    with pytest.raises(ConfigError, match=r"learns from has changed since it began. Restore the data, or start anew"):
+        rl.main(dataclasses.replace(config, resume=True))
+
+
 @pytest.mark.parametrize(
     ("ratio", "advantage", "gradient"),
     [(1.1, 1.0, True), (1.35, 1.0, False), (0.5, 1.0, True), (0.75, -1.0, False), (0.9, -1.0, True), (1.5, -1.0, True)],
@@ -269,6 +307,7 @@ def test_sigkill_and_resume(toy_chat: Path, letters: Path, tmp_path: Path) -> No
 def test_two_ranks_sample_for_themselves_and_stay_equal(toy_chat: Path, letters: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     args = options(toy_chat, letters, run, num_steps=4, save_every=2, eval_every=0, prompts=4)
+    args += ["--replay", "curriculum:facts", "--replay-rows", "2"]
     for rank in torchrun(args, tmp_path):
         code, said = rank.wait()
         assert code == 0, said
@@ -290,6 +329,8 @@ def test_two_ranks_sample_for_themselves_and_stay_equal(toy_chat: Path, letters:
         ({"prompts": 0}, "--prompts, --minibatches, --max-tokens and --eval-prompts are 1 or more"),
         ({"temperature": 0.0}, "--temperature is 0.0: at 0 all answers to a prompt are the same"),
         ({"policy": PolicyLoss(clip_low=-0.1)}, "--clip-low, --clip-high, --kl and --resample are 0 or more"),
+        ({"replay_rows": 0}, "--replay-rows is 1 or more, and --replay-weight 0 or more"),
+        ({"replay": ("svanp",)}, "did you mean 'svamp'"),
         ({"tasks": ("svanp",)}, "did you mean 'svamp'"),
         ({"tasks": ()}, "names nothing to train on"),
     ],

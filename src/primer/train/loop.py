@@ -202,7 +202,8 @@ class Gradients:
         if scale != 1.0:
             torch._foreach_mul_(gradients, 1 / scale)
         sums = {"loss": sum(torch.stack([loss for loss, _ in results]).tolist())}
-        sums |= {key: sum(logs[key] for _, logs in results) for key in results[0][1]}
+        keys = dict.fromkeys(key for _, logs in results for key in logs)
+        sums |= {key: sum(logs.get(key, 0.0) for _, logs in results) for key in keys}
         totals = self.runtime.sum_numbers(list(sums.values()))
         return {key: total / num_targets for key, total in zip(sums, totals, strict=True)}
 

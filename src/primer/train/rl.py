@@ -5,6 +5,9 @@ each judged against the others of its group. The corrections of Dr. GRPO (arXiv 
 are options, and mostly the defaults: no division by the group's standard deviation, sums over tokens rather than means
 of means, a wider clip upwards, groups in which all answers are equal dropped and replaced.
 
+What is rewarded grows, and what is not asked for may be lost meanwhile. So a few rows of conversations can be shown
+with every step (`replay`), for their ordinary loss, as DPO's NLL term does: they hold what is not rewarded.
+
 A round is: sample, judge, then `minibatches` optimizer steps on what was found. If they are several, rounds are kept
 on disk as long as a checkpoint may lie in the middle of one, so that a run killed there goes on exactly.
 
@@ -25,15 +28,18 @@ from primer.core.runtime import Runtime, keyed_rng
 from primer.model.gpt import GPT, IGNORE
 from primer.model.optim import OptimConfig
 from primer.model.weights import load_model, save_model
-from primer.train.batches import pad_rows, target_log_p
+from primer.train.batches import Batch, pad_rows, target_log_p
 from primer.train.checkpoint import saved_steps
 from primer.train.loop import LoopConfig, Step
+from primer.train.mixture import open_mixture
 from primer.train.rollouts import Answer, Round, Sampler, is_right, read_round, round_file, to_plain
 from primer.train.runner import Findings
+from primer.train.sft import SFTStage, pack, take
 from primer.train.stage import (
     StageConfig,
     Start,
     begin,
+    keep_fingerprint,
     make_runner,
     read_config,
     rows_at_once,
@@ -79,6 +85,14 @@ class RLConfig(StageConfig):
     """Of an answer that ends and whose tool calls, if any, all succeed; added to the task's own reward."""
     resample: int = 2
     """How often groups whose answers are all worth the same are replaced by other prompts."""
+    replay: tuple[str, ...] = ()
+    """Conversations to be learned from beside the rewards, named as SFT's --data: what they teach is not lost."""
+    on_bad: Literal["refuse", "skip"] = "refuse"
+    """What to do with a row of them that is no conversation: stop and say which, or leave it out and count it."""
+    replay_rows: int = 8
+    """Rows of them with every optimizer step."""
+    replay_weight: float = 1.0
+    """Weight of their mean loss, beside the mean policy loss."""
     eval_prompts: int = 64
     """Prompts of the validation split on which pass@1 and pass@k (k: samples) are measured."""
     policy: PolicyLoss = field(default_factory=PolicyLoss)
@@ -105,27 +119,60 @@ class AnswerBatch:
         return AnswerBatch(**tensors, num_targets=self.num_targets)
 
 
+@dataclass(frozen=True)
+class ReplayBatch:
+    """Rows of conversations that are shown beside a step's answers."""
+
+    rows: Batch
+    weight: float
+    """Of each target, so that the loop's division by the answers' tokens leaves their weighted mean."""
+    num_targets: int = 0
+
+    @property
+    def inputs(self) -> Tensor:
+        """What the model reads, (B, T)."""
+        return self.rows.inputs
+
+    def to(self, device: torch.device) -> "ReplayBatch":
+        """The same on a device."""
+        return replace(self, rows=self.rows.to(device))
+
+
 class RLStage:
     """Rounds of sampling, each followed by its optimizer steps."""
 
     reads_ahead = False  # an answer must be of the model as it is
 
-    def __init__(self, config: RLConfig, start: Start, sampler: Sampler, at_once: int) -> None:
-        self.config, self.start, self.sampler, self.at_once = config, start, sampler, at_once
+    def __init__(
+        self, config: RLConfig, start: Start, sampler: Sampler, at_once: int, replay: SFTStage | None = None
+    ) -> None:
+        self.config, self.start, self.sampler, self.at_once, self.replay = config, start, sampler, at_once, replay
         self.reference = reference_model(start, config.resume) if config.policy.kl else None
         self.current: tuple[int, Round] | None = None
 
-    def batches(self, step: int) -> list[AnswerBatch]:
-        """A share of the round's answers; the first step of a round samples them."""
+    def batches(self, step: int) -> list[AnswerBatch | ReplayBatch]:
+        """A share of the round's answers, and rows to replay; the first step of a round samples its answers."""
         number, part = divmod(step, self.config.minibatches)
         found = self.round(number, begun=part > 0)
         order = keyed_rng(self.config.loop.seed, number, "answers").permutation(len(found.answers)).tolist()
         mine = [found.answers[i] for i in order[part :: self.config.minibatches]] or [found.answers[0]]
         mine.sort(key=lambda answer: len(answer.ids))  # rows of like length waste least
-        return [self.batch(mine[i : i + self.at_once]) for i in range(0, len(mine), self.at_once)]
+        answers = [self.batch(mine[i : i + self.at_once]) for i in range(0, len(mine), self.at_once)]
+        return [*answers, *self.replayed(step, sum(batch.num_targets for batch in answers))]
 
-    def loss(self, model: GPT, batch: AnswerBatch) -> tuple[Tensor, dict[str, float]]:
-        """The clipped policy gradient, summed, and the round's metrics."""
+    def replayed(self, step: int, num_targets: int) -> list[ReplayBatch]:
+        """The step's rows of conversations, to weigh as much as so many targets of answers."""
+        rows = [] if self.replay is None else self.replay.batches(step)
+        count = sum(batch.num_targets for batch in rows)
+        weight = self.config.replay_weight * num_targets / max(1, count)
+        return [ReplayBatch(batch, weight) for batch in rows]
+
+    def loss(self, model: GPT, batch: AnswerBatch | ReplayBatch) -> tuple[Tensor, dict[str, float]]:
+        """The clipped policy gradient, summed, and the round's metrics; of replayed rows their weighted loss."""
+        if isinstance(batch, ReplayBatch):
+            assert self.replay is not None
+            loss = batch.weight * self.replay.loss(model, batch.rows)[0]
+            return loss, {"replay_loss": float(loss.detach())}
         assert self.current is not None
         log_p = -model.token_losses(batch.inputs, batch.targets)  # (B, T)
         mask = batch.targets != IGNORE
@@ -211,6 +258,19 @@ def reference_model(start: Start, resume: bool) -> GPT:
     return model.requires_grad_(False).eval()
 
 
+def replayed_rows(config: RLConfig, start: Start) -> SFTStage | None:
+    """The conversations to learn from beside the rewards."""
+    if not config.replay:
+        return None
+    if config.replay_rows % start.runtime.world_size:
+        raise ConfigError(f"--replay-rows {config.replay_rows} cannot be shared by {start.runtime.world_size} ranks.")
+    wanted = config.loop.num_steps * config.replay_rows * start.model.config.context
+    data = open_mixture(config.replay, config.on_bad)
+    rows = pack(take(data, "train", config.loop.seed, start, wanted), start, config.loop.seed)
+    at_once = rows_at_once(config, start, config.replay_rows)
+    return SFTStage(rows, config.replay_rows, at_once, start.runtime, start.chat.tokenizer.document_id)
+
+
 def saved_config(run: RunDir) -> RLConfig:
     """The options that a run was begun with, to go on with. Raises UserError if it is no run of this stage."""
     return read_config(RLConfig, "rl", run)
@@ -228,7 +288,10 @@ def rl(config: RLConfig, run: RunDir, runtime: Runtime) -> None:
     at_once = rows_at_once(config, start)
     sampler = Sampler(config, start)
     validation = sampler.questions_of("validation")
-    stage = RLStage(config, start, sampler, at_once)
+    replay = replayed_rows(config, start)
+    if replay is not None:
+        keep_fingerprint(replay.rows.fingerprint, run, runtime, config.resume)
+    stage = RLStage(config, start, sampler, at_once, replay)
     runner = make_runner("rl", config, start, config.loop.num_steps)
 
     def evaluate(_: Step) -> Findings:
@@ -269,3 +332,5 @@ def check_options(config: RLConfig) -> None:
         raise ConfigError(f"--temperature is {config.temperature}: at 0 all answers to a prompt are the same.")
     if min(config.policy.clip_low, config.policy.clip_high, config.policy.kl, config.resample) < 0:
         raise ConfigError("--clip-low, --clip-high, --kl and --resample are 0 or more.")
+    if config.replay_rows < 1 or config.replay_weight < 0:
+        raise ConfigError("--replay-rows is 1 or more, and --replay-weight 0 or more.")

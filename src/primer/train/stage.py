@@ -201,9 +201,9 @@ def make_runner(name: str, config: StageConfig, start: Start, num_steps: int, co
     return Runner(f"primer {name}", start.run, start.runtime, start.model, start.optimizer, course)
 
 
-def rows_at_once(config: StageConfig, start: Start) -> int:
-    """Rows of one forward pass on this rank."""
-    share = config.batch_rows // start.runtime.world_size
+def rows_at_once(config: StageConfig, start: Start, batch_rows: int = 0) -> int:
+    """Rows of one forward pass on this rank, of a step's `batch_rows` (0: the stage's own)."""
+    share = (batch_rows or config.batch_rows) // start.runtime.world_size
     return config.micro_rows or micro_rows(start.model.config, share, start.runtime)
 
 

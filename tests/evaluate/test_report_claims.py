@@ -7,8 +7,8 @@ from finished import make_score, make_speedrun
 
 from primer.core.files import write_json
 from primer.core.rundir import RunDir
-from primer.evaluate.report_claims import check_claims, find_falls, reached_goals
-from primer.evaluate.report_data import read_speedrun
+from primer.evaluate.report_claims import among, check_claims, find_falls, reached_goals
+from primer.evaluate.report_data import Exchange, StageRun, read_speedrun
 from primer.evaluate.score import Score, wilson
 
 
@@ -74,6 +74,25 @@ def test_what_was_not_measured_is_not_met(root: Path) -> None:
     (root / "rl" / "evaluation" / "step_000020.json").unlink()
     claims = check_claims(read_speedrun(root))
     assert [c.met for c in claims if "not measured" in c.figure] == [False, False, False]
+
+
+def test_stages_are_compared_on_the_questions_of_both() -> None:
+    """The second was asked twice as many, one of them twice; right in all of the first's and in none of its own."""
+
+    def stage(name: str, values: list[tuple[str, float]]) -> StageRun:
+        exchanges = [Exchange("t", "g", False, value, "", ({"content": asked},), (), "") for asked, value in values]
+        score = Score("t", "g", sum(value for _, value in values), len(values), 0.0, 1.0)
+        return StageRun(name, RunDir(Path(name)), [], None, (score,), {}, tuple(exchanges))
+
+    first = stage("dpo", [("a", 1.0), ("b", 0.0), ("c", 1.0)])
+    second = stage("rl", [("a", 1.0), ("b", 1.0), ("c", 1.0), ("d", 0.0), ("e", 0.0), ("a", 0.0)])
+    (compared,) = among(first, second)
+    assert (compared.right, compared.count) == (3.0, 3)
+    assert (compared.low, compared.high) == wilson(3, 3)
+    assert among(second, first) == list(first.scores)
+    assert find_falls(among(second, first), among(first, second)) == []
+    others = stage("rl", [("x", 0.0), ("y", 1.0), ("z", 0.0), ("d", 0.0)])
+    assert among(first, others) == list(others.scores)  # nothing in common: all there is
 
 
 def test_falls_the_deepest_first_and_the_certain_ones_marked() -> None:

@@ -1,5 +1,6 @@
 """What a speedrun is to reach, and whether it does: figures by lesson, and what each stage is there for."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ class Fall:
     before: float
     after: float
     count: int
-    """Questions asked after the stage."""
+    """Questions compared."""
     certain: bool
     """Whether the two intervals are apart; if not, it may be the luck of the items."""
 
@@ -186,15 +187,35 @@ def trained_by_rl(rl: StageRun) -> Callable[[Score], bool]:
 
 
 def keeps_claim(before: StageRun, after: StageRun) -> Claim:
-    """A stage costs no lesson more than a point."""
+    """A stage costs no lesson more than a point, of the questions that were asked before and after it."""
     claim = f"{TITLES[after.name]} costs no lesson more than a point"
-    falls = find_falls(before.scores, after.scores)
+    falls = find_falls(among(after, before), among(before, after))
     if falls is None:
         return Claim(claim, False, "not measured before and after")
     named = ", ".join(f"{f.group} {percent(f.before)} → {percent(f.after)}" for f in falls)
     certain = sum(fall.certain for fall in falls)
     doubt = f" ({certain} of {len(falls)} with intervals apart)" if falls else ""
     return Claim(claim, not falls, named + doubt if falls else "none does", tuple(falls))
+
+
+def among(others: StageRun, stage: StageRun) -> list[Score]:
+    """The scores of a stage; where it was asked more than others were, of the questions that they were asked, too: a
+    difference between other questions would say nothing about the stage."""
+    left = Counter(exchange.question for exchange in others.exchanges)  # one may be asked twice
+    both: dict[tuple[str, str], list[float]] = {}
+    for exchange in stage.exchanges:
+        if left[question := exchange.question] > 0:
+            left[question] -= 1
+            both.setdefault((exchange.task, exchange.group), []).append(exchange.value)
+    counts = {(score.task, score.group): score.count for score in others.scores}
+    found = []
+    for score in stage.scores:
+        values = both.get((score.task, score.group), [])
+        if values and counts.get((score.task, score.group)) == len(values) < score.count:
+            right = sum(values)
+            score = Score(score.task, score.group, right, len(values), *wilson(right, len(values)))
+        found.append(score)
+    return found
 
 
 def find_falls(before: Sequence[Score], after: Sequence[Score]) -> list[Fall] | None:

@@ -42,6 +42,11 @@ class Exchange:
     """A right answer, where the file says it."""
 
     @property
+    def question(self) -> tuple[str, str, str]:
+        """What tells it from others: its task, its group, and what was said."""
+        return self.task, self.group, json.dumps(self.prompt)
+
+    @property
     def right(self) -> bool:
         """Whether it counts as answered."""
         return self.value > 0.5

@@ -290,7 +290,8 @@ def claims_section(claims: list[Claim]) -> list[str]:
     falls = [(c, fall) for c in claims for fall in c.falls]
     if falls:
         lines += [
-            "A fall with intervals that overlap may be the luck of the items; one with intervals apart is not.",
+            "Before and after are of the same questions, as many as both were asked. A fall with intervals that "
+            "overlap may be the luck of the items; one with intervals apart is not.",
             "",
         ]
     return lines

@@ -135,7 +135,7 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=1800, warmup_steps=10, decay=0.8), eval_every=0,
+        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=3800, warmup_steps=10, decay=0.8), eval_every=0,
         save_every=500, tensorboard=False,
     ),
     dpo=DPOConfig(

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from primer.model import document_attention
-from primer.model.cache import Documents, masked_attention
+from primer.model.cache import Documents, causal_attention, masked_attention
 from primer.model.document_attention import attention, exp_all
 from primer.model.gpt import GPT, GPTConfig
 
@@ -123,7 +123,36 @@ def test_exp() -> None:
     np.testing.assert_allclose(y, np.exp(x.astype(np.float64)), rtol=5e-7)
     edge = np.array([-np.inf, -1e30, -100, np.nan, 0] * 8, np.float32)
     exp_all(edge)
-    np.testing.assert_array_equal(edge[:5], np.array([0, 0, 0, np.nan, 1], np.float32))
+    np.testing.assert_allclose(edge[:5], np.array([0, 0, 0, np.nan, 1], np.float32), rtol=0, atol=1e-37)
+
+
+def test_bfloat16_is_computed_in_float32() -> None:
+    ids = ids_of([[0, 5], [0, 9]], 16)
+    bounds = Documents(CONFIG, ids, FIRST).bounds
+    rounded = [draw(2, 4, 16, 8).detach().bfloat16().requires_grad_() for _ in range(3)]
+    exact = [x.detach().float().requires_grad_() for x in rounded]
+    y, expected = (attention(*x, bounds, 16) for x in (rounded, exact))
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y, expected.bfloat16(), atol=0, rtol=0)
+    dy = torch.randn_like(y)
+    for found, right in zip(
+        torch.autograd.grad(y, rounded, dy), torch.autograd.grad(expected, exact, dy.float()), strict=True
+    ):
+        torch.testing.assert_close(found, right.bfloat16(), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("window", [3, 16])
+def test_whole_rows_are_documents_where_a_core_trains_alone(window: int) -> None:
+    """Plainly causal attention: the loops on one thread, PyTorch's kernel on two."""
+    q, k, v = draw(2, 4, 16, 8), draw(2, 2, 16, 8), draw(2, 2, 16, 8)
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        y = causal_attention(q, k, v, window)
+        found.append((y, *torch.autograd.grad(y.square().sum(), (q, k, v))))
+        assert ("DocumentAttention" in str(y.grad_fn)) == (threads == 1)
+    for loops, kernel in zip(*found, strict=True):
+        torch.testing.assert_close(loops, kernel, atol=1e-5, rtol=1e-5)
 
 
 def test_bounds() -> None:
@@ -163,7 +192,7 @@ def test_a_model_learns_the_same(pattern: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_other_dtypes_and_widths_keep_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document_attention, "attention", None)  # not to be called
-    for dtype, D in ((torch.bfloat16, 8), (torch.float32, 6)):
+    for dtype, D in ((torch.float16, 8), (torch.float32, 6)):
         documents = Documents(CONFIG, ids_of([[4]], 9), FIRST)
         q, k, v = torch.randn(3, 1, 2, 9, D, dtype=dtype)
         expected = F.scaled_dot_product_attention(q, k, v, attn_mask=seen(ids_of([[4]], 9), 9))

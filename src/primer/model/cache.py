@@ -214,13 +214,35 @@ class Documents:
         return np.stack([rows, starts, stops], axis=1)
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-        """As in `Span`; of float32 on a CPU only what positions see is computed."""
-        suits = q.device.type == "cpu" and q.dtype == torch.float32 and q.size(-1) % 8 == 0
-        if not suits or torch.compiler.is_compiling():
-            return masked_attention(q, k, v, self.mask(window, q.dtype))
-        from primer.model.document_attention import attention  # brings numba, half a second
+        """As in `Span`; on a CPU only what positions see is computed."""
+        if suits_loops(q) and q.size(-1) % 8 == 0:
+            from primer.model.document_attention import attention  # brings numba, half a second
 
-        return attention(q, k, v, self.bounds, window)
+            return attention(q, k, v, self.bounds, window)
+        return masked_attention(q, k, v, self.mask(window, q.dtype))
+
+
+def suits_loops(x: Tensor) -> bool:
+    """Whether compiled loops can take x: in float32 or bfloat16 on a CPU, and nothing else is compiling."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and not torch.compiler.is_compiling()
+
+
+def trains_in_loops(x: Tensor) -> bool:
+    """Whether its gradient is best computed in compiled loops, which use one core: where each micro-batch has one."""
+    return x.requires_grad and torch.get_num_threads() == 1 and suits_loops(x)
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, T, D): each position sees the `window` up to its own."""
+    (B, H, T, D), K = q.shape, k.size(1)
+    if trains_in_loops(q) and D % 8 == 0:
+        from primer.model.document_attention import attention
+
+        return attention(q, k, v, np.array([(row, 0, T) for row in range(B)]), window)
+    if window >= T:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=K != H)
+    distance = torch.arange(T, device=q.device)[:, None] - torch.arange(T, device=q.device)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=(distance >= 0) & (distance < window), enable_gqa=K != H)
 
 
 def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:

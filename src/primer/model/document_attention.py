@@ -1,5 +1,5 @@
-"""Causal attention within documents, forward and backward, for float32 on a CPU: of a row's T × T pairs of positions
-only those are computed that see each other.
+"""Causal attention within documents, forward and backward, on a CPU: of a row's T × T pairs of positions only those are
+computed that see each other. bfloat16 is computed in float32.
 
 Legend of shapes, as in `gpt.py`: B rows of T positions, H query heads, K key-value heads (K divides H), D channels of a
 head; a document has n positions. Its queries are worked on in blocks of 8, as many float32 as a vector register holds.
@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from primer.core.compiled import float_loop
+from primer.model.floats import exp
 from primer.model.tiles import LANES, add_outer, load, maximum, repeat, store, transposed
 
 Floats = NDArray[np.float32]
@@ -43,23 +44,24 @@ class DocumentAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bounds: Bounds, window: int) -> Tensor:
-        q, k, v = (x.detach().transpose(1, 2).contiguous() for x in (q, k, v))
+        ctx.dtype = q.dtype
+        q, k, v = (x.detach().transpose(1, 2).float().contiguous() for x in (q, k, v))
         y, lse = torch.empty_like(q), q.new_empty(q.shape[:3])
         forward_pass(q.numpy(), k.numpy(), v.numpy(), y.numpy(), lse.numpy(), bounds, window)
         ctx.save_for_backward(q, k, v, y, lse)
         ctx.bounds, ctx.window = bounds, window
-        return y.transpose(1, 2)
+        return y.transpose(1, 2).to(ctx.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, y, lse = ctx.saved_tensors
         gradients = [torch.empty_like(x) for x in (q, k, v)]
-        dy = dy.detach().transpose(1, 2).contiguous()
+        dy = dy.detach().transpose(1, 2).float().contiguous()
         arrays: list[Any] = [x.numpy() for x in (q, k, v, y, lse, dy, *gradients)]
         arrays += [ctx.bounds, ctx.window]
         backward_pass(*arrays)
-        return (*(x.transpose(1, 2) for x in gradients), None, None)
+        return (*(x.transpose(1, 2).to(ctx.dtype) for x in gradients), None, None)
 
 
 @float_loop
@@ -242,18 +244,9 @@ def softmax(scores: Floats, corner: Floats, shift: Floats, sums: Floats) -> None
 
 @float_loop
 def exp_all(x: Floats) -> None:
-    """e to every x ≤ 0, with a relative error of 4e-7; 0 below e⁻⁸⁷. Where math.exp is called once a number, these
-    operations are done to eight at a time."""
+    """e to every x ≤ 0, in place; 1e-38 for -inf."""
     for c in range(len(x)):
-        power = x[c]
-        lowest = np.float32(-87) if power < np.float32(-87) else power
-        halvings = np.int32(lowest * np.float32(1.44269504) - np.float32(0.5))  # by log 2, rounded
-        rest = power - np.float32(halvings) * np.float32(0.693147181)  # within ± log(2) / 2, and Taylor's series of it:
-        series = np.float32(1 / 720) * rest + np.float32(1 / 120)
-        series = ((series * rest + np.float32(1 / 24)) * rest + np.float32(1 / 6)) * rest + np.float32(1 / 2)
-        series = (series * rest + np.float32(1)) * rest + np.float32(1)
-        bits = np.int32(np.int32(halvings + np.int32(127)) << np.int32(23))  # of 2 to the halvings
-        x[c] = np.float32(0) if power < np.float32(-87) else series * bits.view(np.float32)
+        x[c] = exp(x[c])
 
 
 @float_loop

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from primer.model.cache import Documents, Reach
+from primer.model.cache import Documents, Reach, causal_attention, trains_in_loops
 from primer.model.dropout import Dropout
 from primer.model.ngrams import count_repeats, hash_ngrams
 
@@ -196,13 +196,9 @@ class Attention(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, span: Reach | None) -> Tensor:
         """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of each row."""
-        (B, H, T, D), K, S, window = q.shape, k.size(1), k.size(2), self.config.window(self.layer)
-        attention = partial(F.scaled_dot_product_attention, enable_gqa=K != H)
+        (B, H, T, D), K, window = q.shape, k.size(1), self.config.window(self.layer)
         if span is None or span.fresh:
-            if window >= S:
-                return attention(q, k, v, is_causal=True)
-            distance = torch.arange(T, device=q.device)[:, None] - torch.arange(S, device=q.device)
-            return attention(q, k, v, attn_mask=(distance >= 0) & (distance < window))
+            return causal_attention(q, k, v, window)
         if T > 1:
             return span.attention(q, k, v, window)
         if span.aligned:  # one new token a row, all at the same position: each sees the end of the cache
@@ -238,6 +234,12 @@ def swiglu(x: Tensor) -> Tensor:
 
 
 MLPS = dict[str, Callable[[Tensor], Tensor]](relu2=relu2, gelu=partial(F.gelu, approximate="tanh"), swiglu=swiglu)
+
+
+def in_groups(wanted: Tensor, size: int = 64) -> Tensor:
+    """`wanted` (B, T) and some more, in whole groups: oneDNN makes a kernel for every number of rows that it meets."""
+    others = wanted.flatten().logical_not().nonzero()[: -int(wanted.sum()) % size, 0]
+    return wanted.flatten().index_fill(0, others, True).view_as(wanted)
 
 
 class Block(nn.Module):
@@ -355,9 +357,9 @@ class GPT(nn.Module):
         × 1,024 × 50,304 floats: 1.6 GB) are made a piece at a time, and made again in the backward pass."""
         if targets.device.type != "cpu" or torch.compiler.is_compiling():  # these want shapes that stay
             return self.flat_losses(self.hidden(ids, span).flatten(0, 1), targets.flatten()).view_as(targets)
-        trained = targets != IGNORE  # of a conversation a third
-        losses = self.flat_losses(self.hidden(ids, span, trained), targets[trained])
-        return losses.new_zeros(targets.shape).masked_scatter(trained, losses)
+        wanted = in_groups(targets != IGNORE)  # of a conversation a third
+        losses = self.flat_losses(self.hidden(ids, span, wanted), targets[wanted])
+        return losses.new_zeros(targets.shape).masked_scatter(wanted, losses)
 
     def flat_losses(self, hidden: Tensor, flat: Tensor) -> Tensor:
         """-log p of targets (N,) after states (N, C)."""
@@ -369,6 +371,10 @@ class GPT(nn.Module):
 
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log p of targets (N,) under the logits of hidden (N, C)."""
+        if trains_in_loops(hidden):
+            from primer.model.loss_loops import cross_entropy  # brings numba, half a second
+
+            return cross_entropy(self.head(hidden), targets, self.config.softcap)
         return F.cross_entropy(self.logits(hidden), targets, ignore_index=IGNORE, reduction="none")
 
     def matrices(self) -> Iterator[tuple[str, nn.Parameter, tuple[int, ...]]]:

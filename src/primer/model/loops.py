@@ -15,12 +15,11 @@ inputs of a matrix; H query heads, K key-value heads, D channels of a head; M wi
 import math
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from primer.core.compiled import float_loop
+from primer.model.floats import exp, store, wide
 from primer.model.team import COUNT, PIECES, begin, finish, look, take, wait_for_pass
 
 Array = NDArray[Any]
@@ -84,44 +83,6 @@ class Weights(NamedTuple):
     down: Matrix
     final_norm: Array
     head: Matrix  # of one layer
-
-
-# --- numbers stored in fewer bits ---
-
-
-def wide(number: Any) -> Any:
-    """A stored number as float32."""
-    raise NotImplementedError("compiled, by its type, to one of the below")
-
-
-@overload(wide, inline="always")
-def wide_by_type(number: Any) -> Any:
-    def from_bfloat16(number: Any) -> Any:  # the upper half of a float32
-        return np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
-
-    def from_number(number: Any) -> Any:
-        return np.float32(number)
-
-    return from_bfloat16 if number == numba.types.uint16 else from_number
-
-
-def store(array: Array, numbers: Array) -> None:
-    """Write float32 numbers to an array of float32, or rounded to one of bfloat16; both (D,)."""
-    raise NotImplementedError("compiled, by its type, to one of the below")
-
-
-@overload(store)
-def store_by_type(array: Any, numbers: Any) -> Any:
-    def store_bfloat16(array: Any, numbers: Any) -> None:
-        for i in range(len(array)):  # to the nearest, of two the even one
-            bits = np.float32(numbers[i]).view(np.uint32)
-            array[i] = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-
-    def store_float32(array: Any, numbers: Any) -> None:
-        for i in range(len(array)):
-            array[i] = numbers[i]
-
-    return store_bfloat16 if array.dtype == numba.types.uint16 else store_float32
 
 
 # --- the parts ---
@@ -192,23 +153,6 @@ def multiply(x: Array, matrix: Matrix, layer: int, first: int, last: int, adds: 
         for o in range(first, last):
             new = found[n, o - first] * scale[o] + bias[o]
             y[n, o] = y[n, o] + new if adds else new
-
-
-@float_loop
-def exp(x: Any) -> Any:
-    """e to the x in float32, to 3e-7 of itself: 2ᵏ times a polynomial in what is left of x. It can be vectorised, which
-    the C library's cannot."""
-    x = min(max(x, np.float32(-87)), np.float32(88))
-    k = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    r = x - k * np.float32(0.693359375) + k * np.float32(2.12194440e-4)  # ln 2 in two parts, the first exact times k
-    p = np.float32(1.3888889e-3)
-    p = p * r + np.float32(8.3333333e-3)
-    p = p * r + np.float32(4.1666667e-2)
-    p = p * r + np.float32(1.6666667e-1)
-    p = p * r + np.float32(0.5)
-    p = p * r + np.float32(1)
-    p = p * r + np.float32(1)
-    return p * np.uint32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 @float_loop

@@ -11,6 +11,7 @@ The schedules at the end are pure functions of the step. Nothing here holds a cl
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -137,6 +138,9 @@ class MuonAdamW(torch.optim.Optimizer):
     kind="rows":  params (tables, whose gradients may be sparse), lr, beta2, eps, weight_decay.
     kind="adamw": params, lr, betas, eps, weight_decay.
 
+    `cores` and `map` say into how many shares Muon's matrices are dealt, and how these are worked on; the loop sets
+    them.
+
     Weight decay is decoupled and scaled by the learning rate; Muon's is cautious: it acts only where it and the
     update pull the same way (arXiv 2411.16085).
     """
@@ -149,6 +153,8 @@ class MuonAdamW(torch.optim.Optimizer):
             "splits": None, "dtype": torch.float32,
         }  # fmt: skip
         super().__init__(groups, defaults)
+        self.cores = 1
+        self.map: Callable[..., Iterable[Any]] = map
         for group in self.param_groups:
             group.setdefault("initial_lr", group["lr"])
             if group["kind"] == "muon" and any(p.ndim != 2 for p in group["params"]):
@@ -222,13 +228,19 @@ class MuonAdamW(torch.optim.Optimizer):
             pieces = (t.split(split_of[p]) for t in (p, update, self.state[p]["variance"]))
             for piece in zip(*pieces, strict=True):
                 by_shape.setdefault(piece[0].shape, []).append(piece)
-        for shape, pieces_of_shape in by_shape.items():
-            weights, grads, variances = map(list, zip(*pieces_of_shape, strict=True))
+        shares = [pieces[i :: self.cores] for pieces in by_shape.values() for i in range(self.cores)]
+        list(self.map(partial(self.orthogonal_step, group), [share for share in shares if share]))
+
+    def orthogonal_step(self, group: dict[str, Any], pieces: list[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Move weights of one shape along their updates; `pieces` are weight, update and variance of each."""
+        weights, grads, variances = map(list, zip(*pieces, strict=True))
+        (rows, columns), decay = weights[0].shape, group["lr"] * group["weight_decay"]
+        with torch.no_grad():  # which each thread has for itself
             step = orthogonalize(torch.stack(grads), group["coefficients"], group["dtype"])
             if group["variance"]:
                 step = normalize_rows(step, variances, group["beta2"])
-            step = step * (group["lr"] * math.sqrt(max(1.0, shape[0] / shape[1])))
-            self.apply(weights, list(step.unbind()), group["lr"] * group["weight_decay"], group["cautious"])
+            step = step * (group["lr"] * math.sqrt(max(1.0, rows / columns)))
+            self.apply(weights, list(step.unbind()), decay, group["cautious"])
 
     @staticmethod
     def apply(weights: list[Tensor], steps: list[Tensor], decay: float, cautious: bool) -> None:

@@ -9,7 +9,6 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -109,6 +108,8 @@ def train(
     if config.num_steps < 1:
         raise ConfigError(f"a run of {config.num_steps} steps trains nothing. Give --num-steps or --tokens.")
     gradients = Gradients(stage, model, runtime, compiled)
+    if runtime.device.type == "cpu":
+        optimizer.cores, optimizer.map = runtime.threads, runtime.side_by_side
     bad_steps = 0
     model.train()
     with interruptible() as interrupted:
@@ -175,8 +176,6 @@ class Gradients:
         self.stage, self.model, self.runtime = stage, model, runtime
         self.params = [p for p in model.parameters() if p.requires_grad]
         self.own_generators = runtime.device.type == "cpu" and not compiled
-        self.workers = runtime.threads if self.own_generators else 1
-        self.pool = ThreadPoolExecutor(self.workers) if self.workers > 1 else None
         self.num_tokens = 0
         if model.ngram_embed is not None:
             model.ngram_embed.sparse = self.own_generators
@@ -195,7 +194,8 @@ class Gradients:
             raise TrainingError("a step without a single target to learn from. Check the masks of the data.")
         scale = loss_scale if self.runtime.dtype == torch.float16 else 1.0
         seeded = [(batch, step_seed(seed, step, self.runtime.rank, i)) for i, batch in enumerate(batches)]
-        compute = self.in_threads if self.pool is not None and len(batches) > 1 else self.in_turn
+        side_by_side = self.own_generators and self.runtime.threads > 1 and len(batches) > 1
+        compute = self.in_threads if side_by_side else self.in_turn
         results = compute(seeded, scale / num_targets)
         self.sum_over_ranks()
         gradients = gradient_values(self.model)
@@ -219,21 +219,18 @@ class Gradients:
 
     def in_threads(self, batches: list[tuple[Any, int]], factor: float) -> list[tuple[Tensor, dict[str, float]]]:
         """As many micro-batches at a time as there are threads."""
-        assert self.pool is not None
 
         def one(seeded: tuple[Any, int]) -> tuple[Tensor, dict[str, float], tuple[Tensor | None, ...]]:
-            torch.set_num_threads(1)
             batch, seed = seeded
             seed_dropout(seed)
             loss, logs = self.stage.loss(self.model, batch)
             return loss.detach(), logs, torch.autograd.grad(loss * factor, self.params, allow_unused=True)
 
-        results = []
-        for first in range(0, len(batches), self.workers):
-            for loss, logs, gradients in self.pool.map(one, batches[first : first + self.workers]):
+        results, threads = [], self.runtime.threads
+        for first in range(0, len(batches), threads):  # no more gradients at a time than threads
+            for loss, logs, gradients in self.runtime.side_by_side(one, batches[first : first + threads]):
                 accumulate(self.params, gradients)
                 results.append((loss, logs))
-        torch.set_num_threads(self.runtime.threads)  # the optimizer's products use them all
         return results
 
     def sum_over_ranks(self) -> None:

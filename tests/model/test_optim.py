@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from primer.model import optim
 from primer.model.optim import (
     NEWTON_SCHULZ,
     POLAR_EXPRESS,
@@ -154,6 +156,27 @@ def test_muon_is_pytorchs_where_they_coincide(size: tuple[int, int], monkeypatch
             optimizer.step()
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
     assert (ours - normal(*size)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("cores", [2, 3, 9])
+def test_matrices_may_be_dealt_to_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same step, whoever takes it."""
+    monkeypatch.setattr(optim, "WORTH_SHARING", 0)
+    finals = []
+    for dealt in (1, cores):
+        torch.manual_seed(1)
+        weights = [nn.Parameter(torch.randn(size)) for size in ((16, 16), (48, 16), (16, 16), (8, 32))]
+        optimizer = MuonAdamW([{"kind": "muon", "params": weights, "splits": [(16,), (16,) * 3, (16,), (8,)]}])
+        with ThreadPoolExecutor(2) as pool:
+            if dealt > 1:
+                optimizer.cores, optimizer.map = dealt, pool.map
+            for _ in range(3):
+                for weight in weights:
+                    weight.grad = torch.randn_like(weight)
+                optimizer.step()
+        finals.append(weights)
+    for one, shared in zip(*finals, strict=True):
+        torch.testing.assert_close(one, shared, atol=1e-6, rtol=1e-5)
 
 
 def test_a_weight_without_splits_is_one_map() -> None:

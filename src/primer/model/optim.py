@@ -34,6 +34,8 @@ POLAR_EXPRESS: Coefficients = (
 # Keller Jordan's one quintic five times (kellerjordan.github.io/posts/muon): what torch.optim.Muon computes.
 NEWTON_SCHULZ: Coefficients = ((3.4445, -4.7750, 2.0315),) * 5
 
+WORTH_SHARING = 2**21  # numbers in Muon's matrices: of fewer, one core each is slower than all on every product
+
 
 @dataclass(frozen=True)
 class OptimConfig:
@@ -228,8 +230,11 @@ class MuonAdamW(torch.optim.Optimizer):
             pieces = (t.split(split_of[p]) for t in (p, update, self.state[p]["variance"]))
             for piece in zip(*pieces, strict=True):
                 by_shape.setdefault(piece[0].shape, []).append(piece)
-        shares = [pieces[i :: self.cores] for pieces in by_shape.values() for i in range(self.cores)]
-        list(self.map(partial(self.orthogonal_step, group), [share for share in shares if share]))
+        if sum(p.numel() for p in params) < WORTH_SHARING:
+            list(map(partial(self.orthogonal_step, group), by_shape.values()))
+        else:
+            shares = [pieces[i :: self.cores] for pieces in by_shape.values() for i in range(self.cores)]
+            list(self.map(partial(self.orthogonal_step, group), filter(None, shares)))
 
     def orthogonal_step(self, group: dict[str, Any], pieces: list[tuple[Tensor, Tensor, Tensor]]) -> None:
         """Move weights of one shape along their updates; `pieces` are weight, update and variance of each."""

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from primer.model import document_attention
-from primer.model.cache import Documents, causal_attention, masked_attention
+from primer.model.cache import Documents
 from primer.model.document_attention import attention, exp_all
 from primer.model.gpt import GPT, GPTConfig
+from primer.model.kernels import causal_attention, masked_attention
 
 FIRST = 7  # the id that begins a document
 CONFIG = GPTConfig(vocab_size=64)

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from primer.model.kernels import masked_attention, suits_loops
+
 if TYPE_CHECKING:  # which imports this file
     from primer.model.gpt import GPTConfig
 
@@ -220,34 +222,6 @@ class Documents:
 
             return attention(q, k, v, self.bounds, window)
         return masked_attention(q, k, v, self.mask(window, q.dtype))
-
-
-def suits_loops(x: Tensor) -> bool:
-    """Whether compiled loops can take x: in float32 or bfloat16 on a CPU, and nothing else is compiling."""
-    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and not torch.compiler.is_compiling()
-
-
-def trains_in_loops(x: Tensor) -> bool:
-    """Whether its gradient is best computed in compiled loops, which use one core: where each micro-batch has one."""
-    return x.requires_grad and torch.get_num_threads() == 1 and suits_loops(x)
-
-
-def causal_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-    """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, T, D): each position sees the `window` up to its own."""
-    (B, H, T, D), K = q.shape, k.size(1)
-    if trains_in_loops(q) and D % 8 == 0:
-        from primer.model.document_attention import attention
-
-        return attention(q, k, v, np.array([(row, 0, T) for row in range(B)]), window)
-    if window >= T:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=K != H)
-    distance = torch.arange(T, device=q.device)[:, None] - torch.arange(T, device=q.device)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=(distance >= 0) & (distance < window), enable_gqa=K != H)
-
-
-def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """softmax(q kᵀ / √D + mask) v for q (B, H, T, D) and k, v (B, K, S, D)."""
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=k.size(1) != q.size(1))
 
 
 Reach = Span | Documents

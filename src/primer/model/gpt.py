@@ -14,7 +14,6 @@ residual stream -> norm -> head -> logits (B, T, V). Families (`families.py`) di
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -22,8 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from primer.model.cache import Documents, Reach, causal_attention, trains_in_loops
+from primer.model.cache import Documents, Reach
 from primer.model.dropout import Dropout
+from primer.model.kernels import causal_attention, gelu, in_groups, trains_in_loops
 from primer.model.ngrams import count_repeats, hash_ngrams
 
 IGNORE = -1  # a target that is not trained on
@@ -233,13 +233,7 @@ def swiglu(x: Tensor) -> Tensor:
     return F.silu(gate) * up
 
 
-MLPS = dict[str, Callable[[Tensor], Tensor]](relu2=relu2, gelu=partial(F.gelu, approximate="tanh"), swiglu=swiglu)
-
-
-def in_groups(wanted: Tensor, size: int = 64) -> Tensor:
-    """`wanted` (B, T) and some more, in whole groups: oneDNN makes a kernel for every number of rows that it meets."""
-    others = wanted.flatten().logical_not().nonzero()[: -int(wanted.sum()) % size, 0]
-    return wanted.flatten().index_fill(0, others, True).view_as(wanted)
+MLPS = dict[str, Callable[[Tensor], Tensor]](relu2=relu2, gelu=gelu, swiglu=swiglu)
 
 
 class Block(nn.Module):
@@ -372,7 +366,7 @@ class GPT(nn.Module):
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log p of targets (N,) under the logits of hidden (N, C)."""
         if trains_in_loops(hidden):
-            from primer.model.loss_loops import cross_entropy  # brings numba, half a second
+            from primer.model.training_loops import cross_entropy  # brings numba, half a second
 
             return cross_entropy(self.head(hidden), targets, self.config.softcap)
         return F.cross_entropy(self.logits(hidden), targets, ignore_index=IGNORE, reduction="none")

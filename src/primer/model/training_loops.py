@@ -1,8 +1,8 @@
-"""The loss of the next token from the head's logits, forward and backward, each in two passes over a row, on a CPU.
+"""Forward and backward of the loss and of GELU, on a CPU, in float32 or bfloat16.
 
-PyTorch takes a dozen over all of them: to float32, by the cap, tanh, times the cap, the softmax's logarithm, and back
-again. Logits are the largest tensor of a small model; here they are kept as the head wrote them, and nothing else of
-their size is.
+From the head's logits to the loss of the next token PyTorch takes a dozen passes over all of them: to float32, by the
+cap, tanh, times the cap, the softmax's logarithm, and back again. Here it is two for each row. Logits are the largest
+tensor of a small model; they are kept as the head wrote them, and nothing else of their size is.
 """
 
 import math
@@ -50,8 +50,34 @@ class CrossEntropy(torch.autograd.Function):
         return gradient, None, None
 
 
+def gelu(x: Tensor) -> Tensor:
+    """x × Φ(x), with tanh for the error function as in GPT-2, for contiguous x of any shape. It has no second
+    derivative."""
+    return GELU.apply(x)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class GELU(torch.autograd.Function):
+    """The two passes as autograd sees them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        gelu_forward(words(x).ravel(), words(y).ravel())
+        ctx.save_for_backward(x)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient, dy = torch.empty_like(x), dy.contiguous()
+        gelu_backward(words(x).ravel(), words(dy).ravel(), words(gradient).ravel())
+        return gradient
+
+
 def words(x: Tensor) -> Any:
-    """The numbers of x (N, V) as numpy reads them: float32, or the upper 16 bits of it that a bfloat16 is."""
+    """The numbers of x as numpy reads them: float32, or the upper 16 bits of it that a bfloat16 is."""
     x = x.detach()
     return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
 
@@ -101,3 +127,34 @@ def read(logits: Any, softcap: Any, row: Floats) -> None:
             small = exp(abs(row[c]) * twice)
             tanh = (ONE - small) / (ONE + small)
             row[c] = softcap * (tanh if row[c] > 0 else -tanh)
+
+
+BLOCK = 512  # numbers computed in float32 before they are stored
+SLOPE, CUBIC = np.float32(-2 * math.sqrt(2 / math.pi)), np.float32(0.044715)
+
+
+@float_loop
+def gelu_forward(x: Any, y: Any) -> None:
+    """Fill y: x / (1 + e^(-2u)), which is x (1 + tanh u) / 2."""
+    found = np.empty(BLOCK, np.float32)
+    for start in range(0, len(x), BLOCK):
+        some = x[start : start + BLOCK]
+        for c in range(len(some)):
+            number = wide(some[c])
+            found[c] = number / (ONE + exp(number * (SLOPE + SLOPE * CUBIC * number * number)))
+        store(y[start : start + BLOCK], found[: len(some)])
+
+
+@float_loop
+def gelu_backward(x: Any, dy: Any, dx: Any) -> None:
+    """Fill dx, the gradient of x, from that of y."""
+    found = np.empty(BLOCK, np.float32)
+    for start in range(0, len(x), BLOCK):
+        some, factors = x[start : start + BLOCK], dy[start : start + BLOCK]
+        for c in range(len(some)):
+            number = wide(some[c])
+            square = SLOPE * CUBIC * number * number
+            share = ONE / (ONE + exp(number * (SLOPE + square)))
+            slope = share - number * share * (ONE - share) * (SLOPE + np.float32(3) * square)
+            found[c] = wide(factors[c]) * slope
+        store(dx[start : start + BLOCK], found[: len(some)])

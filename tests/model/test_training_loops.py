@@ -1,12 +1,13 @@
-"""The loss in compiled loops against PyTorch's, in float64."""
+"""The loss and GELU in compiled loops against PyTorch's, in float64."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from primer.model.gpt import GPT, IGNORE, GPTConfig, in_groups
-from primer.model.loss_loops import cross_entropy
+from primer.model.gpt import GPT, IGNORE, GPTConfig
+from primer.model.kernels import in_groups
+from primer.model.training_loops import cross_entropy, gelu
 
 
 def exact(logits: Tensor, targets: Tensor, softcap: float) -> Tensor:
@@ -45,6 +46,23 @@ def test_what_is_not_finite_stays_so(softcap: float) -> None:
     assert losses.isfinite().tolist() == [True, False, True]
     (gradient,) = torch.autograd.grad(losses.sum(), logits)
     assert gradient.isfinite().all(dim=1).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [(3, 5), (1, 1000), (7, 512)])
+def test_gelu(dtype: torch.dtype, size: tuple[int, int]) -> None:
+    torch.manual_seed(1)
+    x = (4 * torch.randn(size)).to(dtype).requires_grad_()
+    with torch.no_grad():
+        x.view(-1)[0] = -40.0
+    dy = torch.randn(size).to(dtype)
+    y, expected = gelu(x), F.gelu(x.double(), approximate="tanh")
+    (found,), (right,) = torch.autograd.grad(y, x, dy), torch.autograd.grad(expected, x, dy.double())
+    tolerance = {"atol": 2e-6, "rtol": 2e-6} if dtype == torch.float32 else {"atol": 1e-5, "rtol": 5e-3}
+    torch.testing.assert_close(y, expected.to(dtype), **tolerance)
+    torch.testing.assert_close(found, right.to(dtype), **tolerance)
+    x.data.view(-1)[1 % x.numel()] = torch.nan
+    assert gelu(x).isnan().sum() == 1
 
 
 def test_a_model_trained_on_one_thread_gets_the_gradient_of_two() -> None:

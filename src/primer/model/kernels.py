@@ -1,0 +1,53 @@
+"""Operations that PyTorch computes in one place and compiled loops in another.
+
+A GPU, torch.compile and operations that share all cores are PyTorch's. Where a core works by itself, as in training on
+a CPU, loops that numba compiles are 1.3 to 3 times as fast: `document_attention.py`, `training_loops.py`.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def suits_loops(x: Tensor) -> bool:
+    """Whether compiled loops can take x: in float32 or bfloat16 on a CPU, and nothing else is compiling."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and not torch.compiler.is_compiling()
+
+
+def trains_in_loops(x: Tensor) -> bool:
+    """Whether its gradient is best computed in compiled loops, which use one core: where each micro-batch has one."""
+    return x.requires_grad and torch.get_num_threads() == 1 and suits_loops(x)
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, T, D): each position sees the `window` up to its own."""
+    (B, H, T, D), K = q.shape, k.size(1)
+    if trains_in_loops(q) and D % 8 == 0:
+        from primer.model.document_attention import attention
+
+        return attention(q, k, v, np.array([(row, 0, T) for row in range(B)]), window)
+    if window >= T:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=K != H)
+    distance = torch.arange(T, device=q.device)[:, None] - torch.arange(T, device=q.device)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=(distance >= 0) & (distance < window), enable_gqa=K != H)
+
+
+def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """softmax(q kᵀ / √D + mask) v for q (B, H, T, D) and k, v (B, K, S, D)."""
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=k.size(1) != q.size(1))
+
+
+def gelu(x: Tensor) -> Tensor:
+    """GPT-2's GELU, with tanh for the error function (arXiv 1606.08415)."""
+    if trains_in_loops(x):
+        from primer.model import training_loops
+
+        return training_loops.gelu(x)
+    return F.gelu(x, approximate="tanh")
+
+
+def in_groups(wanted: Tensor, size: int = 64) -> Tensor:
+    """`wanted` (B, T) and some more, in whole groups: oneDNN makes a kernel for every number of rows that it meets."""
+    others = wanted.flatten().logical_not().nonzero()[: -int(wanted.sum()) % size, 0]
+    return wanted.flatten().index_fill(0, others, True).view_as(wanted)

@@ -48,6 +48,15 @@ def test_what_is_not_finite_stays_so(softcap: float) -> None:
     assert gradient.isfinite().all(dim=1).tolist() == [True, False, True]
 
 
+def test_a_target_beyond_the_logits_is_refused() -> None:
+    with pytest.raises(IndexError, match="target 40"):
+        cross_entropy(torch.randn(2, 40), torch.tensor([3, 40]), 0.0)
+
+
+def test_no_targets_have_no_losses() -> None:
+    assert cross_entropy(torch.randn(0, 40), torch.empty(0, dtype=torch.int64), 15.0).shape == (0,)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("size", [(3, 5), (1, 1000), (7, 512)])
 def test_gelu(dtype: torch.dtype, size: tuple[int, int]) -> None:

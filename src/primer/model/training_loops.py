@@ -25,7 +25,9 @@ ONE = np.float32(1)
 def cross_entropy(logits: Tensor, targets: Tensor, softcap: float) -> Tensor:
     """-log p (N,) in float32 of targets (N,) under logits (N, V) in float32 or bfloat16, squashed softly into ±softcap
     where that is above 0; 0 for targets below 0. It has no second derivative. The first call compiles (3 s; kept on
-    disk)."""
+    disk). Raises IndexError for a target that there are no logits of, as PyTorch does."""
+    if len(targets) and int(targets.max()) >= logits.size(1):  # the loops would read, and write, beyond the row
+        raise IndexError(f"target {int(targets.max())} is out of bounds: there are {logits.size(1)} logits")
     return CrossEntropy.apply(logits, targets, softcap)  # type: ignore[no-untyped-call, no-any-return]
 
 
@@ -51,8 +53,7 @@ class CrossEntropy(torch.autograd.Function):
 
 
 def gelu(x: Tensor) -> Tensor:
-    """x × Φ(x), with tanh for the error function as in GPT-2, for contiguous x of any shape. It has no second
-    derivative."""
+    """x × Φ(x) of any shape, with tanh for the error function as in GPT-2. It has no second derivative."""
     return GELU.apply(x)  # type: ignore[no-untyped-call, no-any-return]
 
 

@@ -44,7 +44,7 @@ class SpeedrunConfig:
     """Raw text to an assistant that one can talk to: the whole way, resumable."""
 
     preset: str = "laptop"
-    """laptop (two cores, ten minutes and more), tiny (a minute), gpu (one GPU, data from the hub), 8xh100; or a recipe of your
+    """laptop (two cores, ten minutes), tiny (a minute), gpu (one GPU, data from the hub), 8xh100; or a recipe of your
     own, FILE.json."""
     run: Path | None = None
     """Folder of everything; None: runs/ and the name of the preset or recipe."""

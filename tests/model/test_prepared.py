@@ -21,7 +21,8 @@ from primer.model import loops, prepared
 from primer.model.cache import KVCache
 from primer.model.families import FAMILIES, family
 from primer.model.gpt import GPT, MLPS
-from primer.model.prepared import LinearMaps, Loops, Weights, array, prepare_to_generate
+from primer.model.kernels import array
+from primer.model.prepared import LinearMaps, Loops, Weights, prepare_to_generate
 
 STORED: list[Weights] = ["float32", "bfloat16", "int8"]
 ROWS, LENGTH = 3, 20

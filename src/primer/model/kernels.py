@@ -1,12 +1,15 @@
 """Operations that PyTorch computes in one place and compiled loops in another.
 
 A GPU, torch.compile and operations that share all cores are PyTorch's. Where a core works by itself, as in training on
-a CPU, loops that numba compiles are 1.3 to 3 times as fast: `document_attention.py`, `training_loops.py`.
+a CPU, loops that numba compiles are up to 3 times as fast: `document_attention.py`, `training_loops.py`.
 """
+
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -30,11 +33,11 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     if window >= T:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=K != H)
     distance = torch.arange(T, device=q.device)[:, None] - torch.arange(T, device=q.device)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=(distance >= 0) & (distance < window), enable_gqa=K != H)
+    return masked_attention(q, k, v, (distance >= 0) & (distance < window))
 
 
 def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """softmax(q kᵀ / √D + mask) v for q (B, H, T, D) and k, v (B, K, S, D)."""
+    """softmax(q kᵀ / √D + mask) v for q (B, H, T, D) and k, v (B, K, S, D); of truth values, where the mask is true."""
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=k.size(1) != q.size(1))
 
 
@@ -51,3 +54,9 @@ def in_groups(wanted: Tensor, size: int = 64) -> Tensor:
     """`wanted` (B, T) and some more, in whole groups: oneDNN makes a kernel for every number of rows that it meets."""
     others = wanted.flatten().logical_not().nonzero()[: -int(wanted.sum()) % size, 0]
     return wanted.flatten().index_fill(0, others, True).view_as(wanted)
+
+
+def array(tensor: Tensor) -> NDArray[Any]:
+    """The numbers of a tensor as loops read them, where they are; bfloat16 as the bits that numpy has no name for."""
+    tensor = tensor.detach()
+    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from primer.core.errors import ConfigError
 from primer.model.cache import KVCache
 from primer.model.gpt import GPT, Linear
+from primer.model.kernels import array
 
 Weights = Literal["auto", "float32", "bfloat16", "int8"]
 
@@ -227,12 +228,6 @@ def announce_compiling() -> None:
             pass
 
     event.register("numba:compile", Announcement())
-
-
-def array(tensor: Tensor) -> NDArray[Any]:
-    """The numbers of a tensor, where they are; bfloat16 as the bits that numpy has no name for."""
-    tensor = tensor.detach()
-    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def stack(tensors: Sequence[Tensor], empty: tuple[int, ...]) -> NDArray[Any]:

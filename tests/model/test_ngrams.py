@@ -4,8 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primer.model.loops import count_repeats as count_in_loops
-from primer.model.ngrams import count_repeats
+from primer.model.ngrams import compare_all, count_repeats
 
 
 def searched(ids: list[int], longest: int) -> int:
@@ -19,7 +18,6 @@ def searched(ids: list[int], longest: int) -> int:
 def test_repeats_are_what_a_search_finds(ids: list[int], longest: int, pads: int, data: st.DataObject) -> None:
     expected = [searched(ids[: i + 1], longest) for i in range(len(ids))]
     num_new = data.draw(st.integers(1, len(ids)))
-    found = count_repeats(torch.tensor([[-1] * pads + ids]), num_new, longest)
-    assert found.tolist() == [expected[len(ids) - num_new :]]
-    row = torch.tensor(ids).numpy()
-    assert [count_in_loops(row[: i + 1], longest) for i in range(len(ids))] == expected
+    padded = torch.tensor([[-1] * pads + ids])
+    for count in (count_repeats, compare_all):
+        assert count(padded, num_new, longest).tolist() == [expected[len(ids) - num_new :]]

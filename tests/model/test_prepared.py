@@ -116,7 +116,7 @@ def test_a_cache_of_bfloat16() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_store(dtype: torch.dtype) -> None:
+def test_narrow(dtype: torch.dtype) -> None:
     numbers = torch.cat([torch.randn(1000), torch.tensor([0.0, -0.0, 1e-40, 1 + 2**-8, 1 + 3 * 2**-8, torch.inf])])
     target = torch.zeros(len(numbers), dtype=dtype)
     write(array(target), array(numbers))
@@ -125,7 +125,7 @@ def test_store(dtype: torch.dtype) -> None:
 
 @float_loop
 def write(target: loops.Array, numbers: loops.Array) -> None:
-    loops.store(target, numbers)
+    loops.narrow(target, numbers)
 
 
 def test_exp() -> None:

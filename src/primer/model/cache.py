@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -190,10 +189,6 @@ class Documents:
         """k, v as they are."""
         return k, v
 
-    def preceded(self, _: int, x: Tensor) -> Tensor:
-        """Attention's input x (B, T, C) after zeros: (B, neighbours + T, C)."""
-        return F.pad(x, (0, 0, self.config.neighbours, 0))
-
     def mask(self, window: int, dtype: torch.dtype) -> Tensor:
         """As in `Span`: what (B, 1, T, T) to add to attention's logits."""
         if window not in self._masks:
@@ -217,7 +212,7 @@ class Documents:
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
         """As in `Span`; on a CPU only what positions see is computed."""
-        if suits_loops(q) and q.size(-1) % 8 == 0:
+        if suits_loops(q):
             from primer.model.document_attention import attention  # brings numba, half a second
 
             return attention(q, k, v, self.bounds, window)

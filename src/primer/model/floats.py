@@ -32,13 +32,13 @@ def wide_by_type(number: Any) -> Any:
     return from_bfloat16 if number == types.uint16 else from_number
 
 
-def store(array: Array, numbers: Array) -> None:
+def narrow(array: Array, numbers: Array) -> None:
     """Write float32 numbers to an array of float32, or rounded to one of bfloat16; both (D,)."""
     raise NotImplementedError("compiled, by its type, to one of the below")
 
 
-@overload(store)
-def store_by_type(array: Any, numbers: Any) -> Any:
+@overload(narrow)
+def narrow_by_type(array: Any, numbers: Any) -> Any:
     def store_bfloat16(array: Any, numbers: Any) -> None:
         for i in range(len(array)):  # to the nearest, of two the even one
             bits = np.float32(numbers[i]).view(np.uint32)

@@ -14,6 +14,7 @@ residual stream -> norm -> head -> logits (B, T, V). Families (`families.py`) di
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -21,15 +22,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from primer.model.cache import Documents, Reach
+from primer.model.cache import Documents, Reach, Span
 from primer.model.dropout import Dropout
-from primer.model.kernels import causal_attention, gelu, in_groups, trains_in_loops
+from primer.model.kernels import (
+    Rotary,
+    causal_attention,
+    gelu,
+    in_groups,
+    mix_neighbours,
+    relu2,
+    split_heads,
+    trains_in_loops,
+)
 from primer.model.ngrams import count_repeats, hash_ngrams
 
 IGNORE = -1  # a target that is not trained on
 LOGITS_AT_ONCE = 2**24  # numbers in one piece of the logits: 64 MB in float32
 GATE_CHANNELS = 24  # the value gates read only the first channels of the stream
-Rotary = tuple[Tensor, Tensor] | None  # cos and sin
 
 
 @dataclass(frozen=True)
@@ -137,19 +146,11 @@ def make_norm(config: GPTConfig, width: int) -> nn.Module:
 
 
 def rotary_tables(config: GPTConfig) -> tuple[Tensor, Tensor]:
-    """cos and signed sin, each (context, D), for `rotate` (RoPE, arXiv 2104.09864)."""
+    """cos and signed sin, each (context, D), for `kernels.rotate` (RoPE, arXiv 2104.09864)."""
     frequencies = config.rope_theta ** (-torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim)
     angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies)  # (context, D/2)
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair of channels (i, i + D/2) of x (B, T, heads, D) by its position's angle.
-
-    Rolling by D/2 swaps the halves and the sign sits in `sin`: three passes over x instead of seven.
-    """
-    return torch.addcmul(x * cos, x.roll(x.size(-1) // 2, dims=-1), sin)
 
 
 class Attention(nn.Module):
@@ -172,27 +173,17 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, ids: Tensor, rotary: Rotary, span: Reach | None) -> Tensor:
         config, (B, T, _) = self.config, x.shape
         if self.neighbour_gates is not None:
-            x = self.mix(x, self.neighbour_gates.to(x.dtype), span)
-        q, k, v = self.qkv(x).view(B, T, -1, config.head_dim).split(self.heads, dim=2)  # (B, T, heads, D)
+            preceded = partial(span.preceded, self.layer) if isinstance(span, Span) else None
+            x = mix_neighbours(x, self.neighbour_gates, preceded)
+        qkv = self.qkv(x).view(B, T, -1, config.head_dim)
+        q, k, v = split_heads(qkv, self.heads, (self.q_norm, self.k_norm), rotary)  # (B, T, heads, D)
         if config.has_value_embedding(self.layer):
             gate = 2 * torch.sigmoid(self.value_gate(x[..., :GATE_CHANNELS])).unsqueeze(-1)  # (B, T, K, 1)
             v = v + gate * self.value_embed(ids).to(x.dtype).view_as(v)
-        if self.q_norm is not None and self.k_norm is not None:
-            q, k = self.q_norm(q), self.k_norm(k)
-        if rotary is not None:
-            q, k = rotate(q, *rotary), rotate(k, *rotary)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, heads, T, D)
         if span is not None:
             k, v = span.extend(self.layer, k, v)
         return self.out(self.attend(q, k, v, span).transpose(1, 2).reshape(B, T, -1))  # type: ignore[no-any-return]
-
-    def mix(self, x: Tensor, gates: Tensor, span: Reach | None) -> Tensor:
-        """x (B, T, C) plus, channel by channel, gates[i] × what stands i + 1 positions before; gates (n, C)."""
-        n, T = len(gates), x.size(1)
-        wide = F.pad(x, (0, 0, n, 0)) if span is None else span.preceded(self.layer, x)  # (B, n + T, C)
-        for i, gate in enumerate(gates, 1):
-            x = torch.addcmul(x, wide[:, n - i : n - i + T], gate)
-        return x
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, span: Reach | None) -> Tensor:
         """softmax(q kᵀ / √D) v for q (B, H, T, D) and k, v (B, K, S, D): the T queries are the last of each row."""
@@ -220,11 +211,6 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(self.act(self.up(x)))  # type: ignore[no-any-return]
-
-
-def relu2(x: Tensor) -> Tensor:
-    """Squared ReLU: cheap, and as good as gated units at this size (Primer, arXiv 2109.08668)."""
-    return F.relu(x).square()
 
 
 def swiglu(x: Tensor) -> Tensor:

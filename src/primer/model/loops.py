@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primer.core.compiled import float_loop
-from primer.model.floats import exp, store, wide
+from primer.model.floats import exp, narrow, wide
 from primer.model.team import COUNT, PIECES, begin, finish, look, take, wait_for_pass
 
 Array = NDArray[Any]
@@ -190,7 +190,7 @@ def rotate(x: Array, cos: Array, sin: Array) -> None:
 @float_loop
 def embed(ids: Array, place: int, position: int, w: Weights, s: Shape, x: Array) -> None:
     """The stream's first state x (C,) of the token ids[place], which has the ids before it in front."""
-    store(x, w.embed[ids[place]])
+    narrow(x, w.embed[ids[place]])
     if len(w.position_embed):
         add(x, w.position_embed[position])
     if s.embed_norm:
@@ -202,6 +202,15 @@ def embed(ids: Array, place: int, position: int, w: Weights, s: Shape, x: Array)
         add(x, w.ngram_embed[hashed % s.ngram_buckets + kind * s.ngram_buckets])
     if len(w.repeat_embed):
         add(x, w.repeat_embed[count_repeats(ids[place - position : place + 1], len(w.repeat_embed) - 1)])
+
+
+@float_loop
+def count_rows_repeats(ids: Array, longest: int, counts: Array) -> None:
+    """`count_repeats` at the last T positions of ids (B, S): counts (B, T)."""
+    S, T = ids.shape[1], counts.shape[1]
+    for b in range(len(ids)):
+        for t in range(T):
+            counts[b, t] = count_repeats(ids[b, : S - T + t + 1], longest)
 
 
 @float_loop
@@ -322,7 +331,7 @@ def attention_input(layer: int, x: Array, t: Tokens, c: Cache, w: Weights, s: Sh
     gates = w.neighbour_gates[layer]
     if len(gates):
         for n in range(len(x)):  # all of them before any is read: tokens may be each other's neighbours
-            store(c.inputs[layer, t.slots[n], 0, t.positions[n]], h[n])
+            narrow(c.inputs[layer, t.slots[n], 0, t.positions[n]], h[n])
         for n in range(len(x)):
             mix(h[n], gates, c.inputs[layer, t.slots[n], 0], t.positions[n])
 
@@ -346,8 +355,8 @@ def place_heads(layer: int, n: int, k: int, qkv: Array, x: Array, t: Tokens, c: 
             normalize(x_head, w.k_norm[layer] if head == group else w.q_norm[layer], s, x_head)
         if len(w.cos):
             rotate(x_head, w.cos[position], w.sin[position])
-    store(c.keys[layer, slot, k, position], qkv[(H + k) * D : (H + k + 1) * D])
-    store(c.values[layer, slot, k, position], value)
+    narrow(c.keys[layer, slot, k, position], qkv[(H + k) * D : (H + k + 1) * D])
+    narrow(c.values[layer, slot, k, position], value)
 
 
 @float_loop
@@ -468,7 +477,7 @@ def read(
     piece = take(shared, phase, pieces, who, threads)
     h = np.empty((num_wanted, C), np.float32)
     for n in range(num_wanted):
-        store(h[n], r.hidden[t.wanted[n]])
+        narrow(h[n], r.hidden[t.wanted[n]])
     while piece >= 0:
         first, last = share(piece, pieces, r.logits.shape[1], 4)
         multiply(h, w.head, 0, first, last, False, r.logits)

@@ -1,9 +1,10 @@
-"""Tiles: 8 × 8 float32 that numba's loops keep in registers, 8 vectors of 8.
+"""Tiles: LANES × LANES float32 that numba's loops keep in registers, LANES vectors of LANES.
 
 Numba turns plain loops into vector instructions, too. But it keeps no sums in registers while an outer loop goes on,
 and finds out before each inner loop whether its arrays overlap: products of small matrices run at 20 GFLOP/s that way,
-and at 60 to 80 in tiles (a core with AVX2; MKL has 80 where matrices are large). LLVM makes of a vector of 8 what the
-processor has: one register with AVX, two with SSE or NEON.
+and at 60 to 80 in tiles (a core with AVX2; MKL has 80 where matrices are large). Where there are 32 registers of 16
+(AVX-512) a tile is 16 × 16, elsewhere 8 × 8, and LLVM makes of a vector of 8 what the processor has: one register with
+AVX, two with SSE or NEON.
 
 All arrays are flat and contiguous; no index is checked. Loops that use these are compiled anew when their own file
 changes, and not when this one does: then delete `__pycache__`.
@@ -12,11 +13,11 @@ changes, and not when this one does: then delete `__pycache__`.
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
-LANES = 8
+LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 ROWS = range(LANES)
 
@@ -56,23 +57,23 @@ def address(context: Any, builder: Any, kind: Any, array: Any, place: Any, row: 
 
 
 def vector_at(builder: Any, pointer: Any) -> Any:
-    """The pointer to a number as one to 8 of them."""
+    """The pointer to a number as one to LANES of them."""
     return builder.bitcast(pointer, VECTOR.as_pointer())
 
 
 def shuffle(builder: Any, x: Any, y: Any, places: list[int]) -> Any:
-    """The vector of x[i] for each place i < 8, and y[i - 8] for others."""
+    """The vector of x[i] for each place i < LANES, and y[i - LANES] for others."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), places)
     return builder.shuffle_vector(x, y, mask)
 
 
 def rows_of(builder: Any, tile: Any) -> list[Any]:
-    """A tile's 8 vectors."""
+    """A tile's vectors."""
     return [builder.extract_value(tile, r) for r in ROWS]
 
 
 def tile_of(builder: Any, rows: list[Any]) -> Any:
-    """8 vectors as a tile."""
+    """LANES vectors as a tile."""
     tile = ir.Constant(ir.ArrayType(VECTOR, LANES), ir.Undefined)
     for r, row in enumerate(rows):
         tile = builder.insert_value(tile, row, r)
@@ -81,7 +82,7 @@ def tile_of(builder: Any, rows: list[Any]) -> Any:
 
 @primitive
 def repeat(_: Any, array: Any, place: Any) -> Any:
-    """repeat(array, place): the tile whose every row is array[place : place + 8]."""
+    """repeat(array, place): the tile whose every row is array[place : place + LANES]."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = address(context, builder, signature.args[0], *arguments)
@@ -117,7 +118,7 @@ def store(_: Any, tile: Any, array: Any, place: Any, step: Any) -> Any:
 
 @primitive
 def add_outer(_: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> Any:
-    """add_outer(tile, a, i, step, b, j): the tile, to each row r of which a[i + r × step] · b[j : j + 8] is added."""
+    """add_outer(tile, a, i, step, b, j): the tile plus, in each row r, a[i + r × step] · b[j : j + LANES]."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         tile, a, i, step, b, j = arguments
@@ -150,7 +151,7 @@ def transposed(_: Any, tile: Any) -> Any:
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows = rows_of(builder, arguments[0])
-        for half in (4, 2, 1):
+        for half in (2**n for n in reversed(range(LANES.bit_length() - 1))):
             upper = [c - half + LANES if c & half else c for c in ROWS]
             lower = [c + LANES if c & half else c + half for c in ROWS]
             for r in (r for r in ROWS if not r & half):

@@ -1,4 +1,5 @@
-"""Forward and backward of the loss and of GELU, on a CPU, in float32 or bfloat16.
+"""Forward and backward of what stands between the products, on a CPU, in float32 or bfloat16: one pass over memory
+each, where PyTorch takes one for every operator.
 
 From the head's logits to the loss of the next token PyTorch takes a dozen passes over all of them: to float32, by the
 cap, tanh, times the cap, the softmax's logarithm, and back again. Here it is two for each row. Logits are the largest
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from primer.core.compiled import float_loop
-from primer.model.floats import exp, store, wide
+from primer.model.floats import exp, narrow, wide
 from primer.model.kernels import array
 
 Floats = NDArray[np.float32]
@@ -78,20 +79,122 @@ class GELU(torch.autograd.Function):
         return gradient
 
 
+def relu2(x: Tensor) -> Tensor:
+    """max(x, 0)² of any shape. It has no second derivative."""
+    return ReLU2.apply(x)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class ReLU2(torch.autograd.Function):
+    """The two passes as autograd sees them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        relu2_forward(array(x).ravel(), array(y).ravel())
+        ctx.save_for_backward(x)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        gradient, dy = torch.empty_like(x), dy.contiguous()
+        relu2_backward(array(x).ravel(), array(dy).ravel(), array(gradient).ravel())
+        return gradient
+
+
+def mix_neighbours(x: Tensor, gates: Tensor) -> Tensor:
+    """x (B, T, C) plus, channel by channel, gates[i] × what stands i + 1 positions before; gates (n, C) in float32. It
+    has no second derivative."""
+    return MixNeighbours.apply(x, gates)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class MixNeighbours(torch.autograd.Function):
+    """The two passes as autograd sees them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gates: Tensor) -> Tensor:
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        mix_forward(array(x), array(gates), array(y))
+        ctx.save_for_backward(x, gates)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor]:
+        x, gates = ctx.saved_tensors
+        dx, dgates = torch.empty_like(x), torch.zeros_like(gates)
+        mix_backward(*map(array, (x, gates, dy.contiguous(), dx, dgates)))
+        return dx, dgates
+
+
+Parts = tuple[Tensor, Tensor, Tensor]
+Rotary = tuple[Tensor, Tensor] | None
+
+
+def split_heads(qkv: Tensor, heads: tuple[int, ...], eps: float | None, rotary: Rotary) -> Parts:
+    """qkv (B, T, heads, D) as q, k and v of so many heads each, q and k standardised (not where eps is None) and turned
+    by `rotary`: cos and signed sin, each (T, 1, D), as in `kernels.rotate`. It has no second derivative."""
+    cos, sin = rotary or (qkv.new_empty(0, 1, qkv.size(-1)),) * 2
+    return SplitHeads.apply(qkv, heads, eps, cos, sin)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class SplitHeads(torch.autograd.Function):
+    """The two passes as autograd sees them."""
+
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, heads: tuple[int, ...], eps: float | None, cos: Tensor, sin: Tensor) -> Parts:
+        qkv, (B, T, _, D) = qkv.contiguous(), qkv.shape
+        q, k, v = (qkv.new_empty(B, T, n, D) for n in heads)
+        ctx.norm = eps is not None, np.float32(eps or 0)
+        arrays: list[Any] = [array(x) for x in (qkv, q, k, v, cos, sin)]
+        split_forward(*arrays, *ctx.norm)
+        ctx.save_for_backward(qkv, cos, sin)
+        return q, k, v
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        qkv, cos, sin = ctx.saved_tensors
+        dqkv = torch.empty_like(qkv)
+        arrays: list[Any] = [array(x) for x in (qkv, *(x.contiguous() for x in gradients), cos, sin, dqkv)]
+        split_backward(*arrays, *ctx.norm)
+        return dqkv, None, None, None, None
+
+
 @float_loop
 def forward_pass(logits: Any, targets: Ids, softcap: Any, losses: Floats, lse: Floats) -> None:
     """Fill losses (N,) and lse (N,): log Σ exp(logit)."""
     row = np.empty(logits.shape[1], np.float32)
     for n in range(len(logits)):
         read(logits[n], softcap, row)
-        largest = row[0]
-        for c in range(len(row)):
-            largest = max(largest, row[c])
+        largest = maximum(row)
         total = np.float32(0)
         for c in range(len(row)):
             total += exp(row[c] - largest)
         lse[n] = largest + np.float32(math.log(total))
         losses[n] = lse[n] - row[targets[n]] if targets[n] >= 0 else np.float32(0)
+
+
+LANES = 32
+
+
+@float_loop
+def maximum(row: Floats) -> Any:
+    """Of row (V,): of every 32nd number first, which is vectorised. What comes after a NaN may be."""
+    largest = np.full(LANES, row[0], np.float32)
+    for start in range(0, len(row) - LANES + 1, LANES):
+        for c in range(LANES):
+            number = row[start + c]
+            largest[c] = number if number > largest[c] else largest[c]
+    found = largest[0]
+    for c in range(LANES):
+        found = max(found, largest[c])
+    for c in range(len(row) // LANES * LANES, len(row)):
+        found = max(found, row[c])
+    return found
 
 
 @float_loop
@@ -109,7 +212,7 @@ def backward_pass(logits: Any, targets: Ids, lse: Floats, factors: Floats, gradi
             for c in range(len(row)):
                 share = row[c] / softcap
                 new[c] *= ONE - share * share
-        store(gradient[n], new)
+        narrow(gradient[n], new)
 
 
 @float_loop
@@ -138,7 +241,7 @@ def gelu_forward(x: Any, y: Any) -> None:
         for c in range(len(some)):
             number = wide(some[c])
             found[c] = number / (ONE + exp(number * (SLOPE + SLOPE * CUBIC * number * number)))
-        store(y[start : start + BLOCK], found[: len(some)])
+        narrow(y[start : start + BLOCK], found[: len(some)])
 
 
 @float_loop
@@ -153,4 +256,141 @@ def gelu_backward(x: Any, dy: Any, dx: Any) -> None:
             share = ONE / (ONE + exp(number * (SLOPE + square)))
             slope = share - number * share * (ONE - share) * (SLOPE + np.float32(3) * square)
             found[c] = wide(factors[c]) * slope
-        store(dx[start : start + BLOCK], found[: len(some)])
+        narrow(dx[start : start + BLOCK], found[: len(some)])
+
+
+@float_loop
+def relu2_forward(x: Any, y: Any) -> None:
+    """Fill y."""
+    found = np.empty(BLOCK, np.float32)
+    for start in range(0, len(x), BLOCK):
+        some = x[start : start + BLOCK]
+        for c in range(len(some)):
+            number = wide(some[c])
+            found[c] = np.float32(0) if number < 0 else number * number
+        narrow(y[start : start + BLOCK], found[: len(some)])
+
+
+@float_loop
+def relu2_backward(x: Any, dy: Any, dx: Any) -> None:
+    """Fill dx, the gradient of x, from that of y."""
+    found = np.empty(BLOCK, np.float32)
+    for start in range(0, len(x), BLOCK):
+        some, factors = x[start : start + BLOCK], dy[start : start + BLOCK]
+        for c in range(len(some)):
+            number = wide(some[c])
+            found[c] = np.float32(0) if number < 0 else (number + number) * wide(factors[c])
+        narrow(dx[start : start + BLOCK], found[: len(some)])
+
+
+@float_loop
+def mix_forward(x: Any, gates: Floats, y: Any) -> None:
+    """Fill y."""
+    B, T, C = x.shape
+    row = np.empty(C, np.float32)
+    for b in range(B):
+        for t in range(T):
+            for c in range(C):
+                row[c] = wide(x[b, t, c])
+            for i in range(min(t, len(gates))):
+                for c in range(C):
+                    row[c] += gates[i, c] * wide(x[b, t - 1 - i, c])
+            narrow(y[b, t], row)
+
+
+@float_loop
+def mix_backward(x: Any, gates: Floats, dy: Any, dx: Any, dgates: Floats) -> None:
+    """Fill dx and add to dgates, the gradients of x and of the gates, from that of y."""
+    B, T, C = x.shape
+    row = np.empty(C, np.float32)
+    for b in range(B):
+        for t in range(T):
+            for c in range(C):
+                row[c] = wide(dy[b, t, c])
+            for i in range(min(T - 1 - t, len(gates))):
+                for c in range(C):
+                    later = wide(dy[b, t + 1 + i, c])
+                    row[c] += gates[i, c] * later
+                    dgates[i, c] += later * wide(x[b, t, c])
+            narrow(dx[b, t], row)
+
+
+@float_loop
+def split_forward(qkv: Any, q: Any, k: Any, v: Any, cos: Any, sin: Any, normed: bool, eps: Any) -> None:
+    """Fill q, k and v."""
+    (B, T, _, D), H, K = qkv.shape, q.shape[2], k.shape[2]
+    row, turned = np.empty(D, np.float32), np.empty(D, np.float32)
+    for b in range(B):
+        for t in range(T):
+            for head in range(H + K):
+                for d in range(D):
+                    row[d] = wide(qkv[b, t, head, d])
+                if normed:
+                    standardise(row, eps)
+                found = row
+                if len(cos):
+                    found = turned
+                    for d in range(D // 2):
+                        x, y = row[d], row[D // 2 + d]
+                        turned[d] = x * wide(cos[t, 0, d]) + y * wide(sin[t, 0, d])
+                        turned[D // 2 + d] = y * wide(cos[t, 0, D // 2 + d]) + x * wide(sin[t, 0, D // 2 + d])
+                narrow(q[b, t, head] if head < H else k[b, t, head - H], found)
+            for head in range(K):
+                for d in range(D):
+                    v[b, t, head, d] = qkv[b, t, H + K + head, d]
+
+
+@float_loop
+def split_backward(qkv: Any, dq: Any, dk: Any, dv: Any, cos: Any, sin: Any, dqkv: Any, normed: bool, eps: Any) -> None:
+    """Fill dqkv from the gradients of q, k and v."""
+    (B, T, _, D), H, K = qkv.shape, dq.shape[2], dk.shape[2]
+    row, gradient, turned = np.empty(D, np.float32), np.empty(D, np.float32), np.empty(D, np.float32)
+    for b in range(B):
+        for t in range(T):
+            for head in range(H + K):
+                some = dq[b, t, head] if head < H else dk[b, t, head - H]
+                for d in range(D):
+                    gradient[d] = wide(some[d])
+                found = gradient
+                if len(cos):
+                    found = turned
+                    for d in range(D // 2):
+                        x, y = gradient[d], gradient[D // 2 + d]
+                        turned[d] = x * wide(cos[t, 0, d]) + y * wide(sin[t, 0, D // 2 + d])
+                        turned[D // 2 + d] = y * wide(cos[t, 0, D // 2 + d]) + x * wide(sin[t, 0, d])
+                if normed:
+                    for d in range(D):
+                        row[d] = wide(qkv[b, t, head, d])
+                    through_norm(row, standardise(row, eps), found)
+                narrow(dqkv[b, t, head], found)
+            for head in range(K):
+                for d in range(D):
+                    dqkv[b, t, H + K + head, d] = dv[b, t, head, d]
+
+
+@float_loop
+def standardise(row: Floats, eps: Any) -> Any:
+    """row (D,) to mean 0 and variance 1, in place; what it was multiplied by."""
+    mean, square = np.float32(0), np.float32(0)
+    for d in range(len(row)):
+        mean += row[d]
+    mean /= np.float32(len(row))
+    for d in range(len(row)):
+        row[d] -= mean
+        square += row[d] * row[d]
+    factor = ONE / np.sqrt(square / np.float32(len(row)) + eps)
+    for d in range(len(row)):
+        row[d] *= factor
+    return factor
+
+
+@float_loop
+def through_norm(row: Floats, factor: Any, gradient: Floats) -> None:
+    """The gradient (D,) of what was standardised, in place, from that of the result, row."""
+    mean, along = np.float32(0), np.float32(0)
+    for d in range(len(row)):
+        mean += gradient[d]
+        along += gradient[d] * row[d]
+    mean, along = mean / np.float32(len(row)), along / np.float32(len(row))
+    for d in range(len(row)):
+        gradient[d] = factor * (gradient[d] - mean - row[d] * along)

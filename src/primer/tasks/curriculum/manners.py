@@ -56,6 +56,7 @@ KINDS: dict[str, Kind] = {
                 "[Let me introduce myself|May I introduce myself|We have not met]: I am {name}.",
                 "{name} is my name[.|!| and I want to say hello.]",
                 "[It is|It's|This is] {name}[.|!| here.| speaking.], [hello|good day|good evening].",
+                "[Here is|Here comes|Here speaks] {name}[.|!|, good day!|, hello!]",
             ),
             unseen=(
                 "{name} here, good morning!",
@@ -182,6 +183,8 @@ KINDS: dict[str, Kind] = {
                 "You [help me a lot|are a good friend|are very helpful|know so much|are so smart][!|.]",
                 "[I find you|I find that you are|To me you are|I must say you are] [great|clever|very nice|kind|good|wonderful][!|.]",
                 "What a [nice|kind|good|smart|great] [helper|friend|program|robot|thing to say]!",
+                "How [clever|kind|nice|smart|friendly|helpful] [you are|of you]!",
+                "[You talk|You speak|You say that] [so well|so nicely|very well|like a friend][!|.]",
             ),
             unseen=(
                 "I think you are wonderful.",
@@ -245,6 +248,8 @@ KINDS: dict[str, Kind] = {
                 "[Who am I talking to|What are you called|What should I call you|Do you have a name|How are you called][?| here?]",
                 "[Introduce yourself|Please introduce yourself|Who is this|Who is there][.|, please.|?|!]",
                 "[May I ask|I wonder|Let me know|Help me, I forgot] [who you are|what your name is|how you are called]?",
+                "[How|What] [can|may|shall|do] I call you[?| then?|, please?]",
+                "[I wonder|Tell me|Let me know] [what I may call you|how to call you|by what name you go].",
                 "[To whom|With what] do I [speak|talk][?| here?| now?]",
             ),
             unseen=(
@@ -267,6 +272,8 @@ KINDS: dict[str, Kind] = {
                 "You are [a human|a person|alive|a real person], [right|yes|are you not|true]?",
                 "Does a [human|person|real human] [write this|answer me|talk to me|read this][?|, please?]",
                 "[Is it|Is that] a [human|person|real person] [who writes|who answers|that I talk to]?",
+                "Is [a human|somebody real|a living person|someone] [here|at the other end|behind this|typing this]?",
+                "[I believe|I am sure] you are [a human|human|a real person|a man|a woman][.|. Right?|. Is it so?]",
             ),
             unseen=(
                 "Is there a real person here?",
@@ -286,6 +293,7 @@ KINDS: dict[str, Kind] = {
                 "[Are you|Is your name|Do they call you|Are you called|Are you not|Can it be that you are] {name}?",
                 "[You are|Your name is|You are called] {name}, [right|yes|are you not|true]?",
                 "[Am I talking to|Is this|Is that you,] {name}?",
+                "[I believe|I am sure|I guess] [you are|this is] {name}[.|. Right?|. Is it so?]",
             ),
             unseen=("I think you are {name}. Is that right?", "So you must be {name}?", "Do I talk to {name} here?"),
         ),
@@ -361,6 +369,8 @@ KINDS: dict[str, Kind] = {
                 "[Where do you live|Where is your home|Where is your house|Where are you|Do you have a home][?|, Primer?| now?]",
                 "[Do you have|Have you] [a mother|a family|children|a brother|friends|a house|a body|hands|a job][?|, Primer?]",
                 "[Tell me|I want to know|Please say] [how old you are|where you live|your age|when you were born].",
+                "[In which|In what|Which] [country|city|street|place] [do you live|is your home]?",
+                "[What is|Tell me] your [home town|address|birthday|age][?| please?]",
             ),
             unseen=("Which town do you live in?", "Do you know your age?", "In what house do you live?"),
         ),

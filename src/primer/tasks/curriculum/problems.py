@@ -39,6 +39,8 @@ GAIN = Story(
             "How many {things} does {name} have if {name} has {a} and [gets|finds|buys] {b} more?",
             "First {name} [gets|finds|buys] {a} {things}, then {b} more. "
             "How many {things} [is that in all|does {name} have]?",
+            "{other} [brings|sends|sells] {b} {things} to {name}, who [had|has] {a}[ already| at first|]. "
+            "How many {things} does {name} have [now|then|in all]?",
             "{name} [gets|finds|buys] {b} {things} and already has {a}. "
             "How many {things} does {name} have [now|in all]?",
         ),
@@ -68,6 +70,10 @@ LOSS = Story(
             "How many {things} does {name} have left if {name} has {a} and [loses|sells|gives away] {b}?",
             "{name} [sells|loses|gives away|breaks] {b} {things}, but [owns|has] {a} [at first|to begin with]. "
             "How many {things} [are left|does {name} keep]?",
+            "Of {a} {things}, {name} [gives {other}|sells|loses|gives away] {b}. "
+            "How many {things} [are left|does {name} keep|does {name} still have]?",
+            "{name} [sells|gives|brings] {b} of [the|all the] {a} {things} to {other}. "
+            "How many {things} does {name} [have left|keep]?",
         ),
         unseen=(
             "{name} gives {other} {b} of {a} {things}. How many {things} does {name} have left?",
@@ -116,6 +122,8 @@ MORE = Story(
             "How many more {things} [does {name} have|is that]?",
             "{name} needs {a} {things} and has {b}. How many more {things} does {name} need?",
             "{name} wants {a} {things}, but has only {b}. How many [more {things} does {name} need|are missing]?",
+            "{name} [has only|has just|owns] {b} {things} and [wants|wishes for|looks for] {a}. "
+            "How many [more does {name} need|{things} does {name} still need]?",
         ),
         unseen=(
             "If {name} has {a} {things} and {other} has only {b}, how many more does {name} have?",
@@ -217,6 +225,8 @@ CHANGE = Story(
             "From {a} dollars, {name} [pays|spends|gives away] {b}. How [much|many dollars] does {name} still have?",
             "{name} [spends|pays] {b} dollars. [Yesterday|At first|Until then] {name} had {a} dollars. "
             "How [much|much money] is left?",
+            "{name} [spends|gives|pays] {b} of {a} dollars for one {thing}. "
+            "How [much|many dollars] does {name} [have left|keep]?",
         ),
         unseen=(
             "If {name} has {a} dollars and spends {b}, how much money is left?",
@@ -312,6 +322,8 @@ TWO_LOSSES = Story(
             "There are {a} {things} in a [box|bag|basket]. {name} takes {b}, {other} takes {c}. "
             "How many {things} are left?",
             "{name} takes {b} and {other} takes {c} of {a} {things}. How many {things} [are left|stay behind]?",
+            "Of {a} {things}, {name} [takes|gets] {b} and {other} {c}. "
+            "How many {things} [are left|are still there|remain]?",
         ),
         unseen=(
             "If {name} has {a} {things}, loses {b} and breaks {c}, how many {things} are left?",
@@ -382,6 +394,10 @@ SHARE_TOGETHER = Story(
             "How many are in each?",
             "{c} [children|people|friends] get the {things} of {name} and {other}: {a} and {b}. "
             "How many {things} does each get?",
+            "{name} has {a} {things}, {other} has {b}, and they [give|share] them all [to|among] {c} "
+            "[children|people|friends]. How many {things} does each [get|one get]?",
+            "The {a} {things} of {name} and the {b} {things} of {other} are [shared|divided] by {c} "
+            "[children|people|friends]. How many {things} does each get?",
         ),
         unseen=(
             "If {name} has {a} {things} and {other} has {b}, and {c} children share them, how many {things} does "

@@ -17,9 +17,11 @@ AND = Phrasings(
     seen=(
         "[What about|How about|And what about|And how about|So what about|Now what about] {it}?",
         "And {it}?",
-        "[And what is it for|And how is it for|Do you know it for|Can you say it for|Tell me for] {it}?",
+        "[And what is it for|Do you know it for|Can you say it for|Tell me for|How is it with] {it}?",
         "[I also want to know it for|Now do|Now tell me about|Also] {it}[.|, please.]",
         "[And the same for|The same for|Now|And now|Now for|Next] {it}[.|, please.|?]",
+        "[Then|So|Then also|And then] {it}[?|, please.]",
+        "[I mean for|And how is it for|And is it the same for] {it}?",
     ),
     unseen=("What is it for {it}?", "Then what about {it}?", "And now the same with {it}."),
 )
@@ -29,6 +31,8 @@ AGAIN = Phrasings(
         "[Repeat|Please repeat|Can you repeat] [it|that|this|your answer][.|, please.|?]",
         "[Again|Once more|One more time|What|What was that|What did you say|Sorry|Pardon]?",
         "I [did not hear|did not get|missed] [that|it|you].",
+        "[I need|I would like] to hear [it|this|the answer] [again|once more|one more time].",
+        "What [was it that you said|did you tell me|did you just say][?| again?]",
     ),
     unseen=("I want to hear that again.", "Could you repeat what you said?", "What was your answer?", "Tell me again."),
 )
@@ -38,6 +42,8 @@ SPELL = Phrasings(
         "[Can you|Could you] spell [it|that|this|that word|this word][?|, please?]",
         "[How do you|How do I|How would you] spell [it|that|this|that word]?",
         "What are [the|its] letters?",
+        "[What is its|Tell me its|I need its|Do you know its] [spelling|right spelling][.|?]",
+        "[Show me|Tell me|I need] [the|its|all its] letters[.|, please.]",
     ),
     unseen=("Give me the spelling of it.", "And how is that spelled?", "I want to see the letters of that word."),
 )
@@ -46,6 +52,8 @@ SHORTER = Phrasings(
         "[Shorter|Make it shorter|Be shorter|Say it shorter|Too long|That is too long][.|, please.|!]",
         "[In one word|Just one word|Only one word|Just the word|One word][.|, please.|?]",
         "[Can you|Could you|Please] [say it in one word|make it shorter|be shorter|be brief][.|, please.|?]",
+        "[I need|Give me|I would like] [a short answer|one word|only one word|just the word][.|, please.]",
+        "[A single word|A short answer|Less words|Not so long][.|, please.|!]",
     ),
     unseen=("I want a shorter answer.", "Can you give me just one word?", "Say that in a single word, please."),
 )
@@ -54,6 +62,8 @@ SURE = Phrasings(
         "[Are you sure|Are you certain|Is that right|Is that true|Is it true|Really|Is that so|Sure][?|??]",
         "[I am not sure|I do not know|Hm, I wonder] [about that|if that is right|if that is true].",
         "[Is this|Was that] [right|true|correct]?",
+        "[Do you really know|Can you be sure of|How sure are you of] [that|this|it]?",
+        "[Are you sure of|Are you certain of|Is there no mistake in] [that|this|it|your answer]?",
     ),
     unseen=("Do you know that for sure?", "Are you sure that this is right?", "I wonder if that is so."),
 )
@@ -62,6 +72,9 @@ LOUD = Phrasings(
         "[Now|And now|Please|Say it|Write it|Write that] in [capital letters|all capitals|capitals][.|, please.]",
         "[Can you|Could you] [write|say] [it|that] in [capital letters|capitals]?",
         "[Make|Put] [it|that] [in|into] capital letters.",
+        "[I need|I would like|Give me|Show me|Tell me] [it|this|the answer] in "
+        "[capital letters|all capitals|capitals].",
+        "[The same|That|This|Once more] in [capital letters|all capitals|capitals][.|, please.|!]",
     ),
     unseen=("I want that in capital letters.", "Say the same in capitals."),
 )
@@ -71,6 +84,8 @@ AFTER = Phrasings(
         "[What comes|And what comes|What is] [after that|next|then]?",
         "[Then|And the next one|The next one|And next|And after it|What then|What next]?",
         "[Tell me|Say|And tell me|Now tell me] [what comes next|what comes then|what comes after that|the next one].",
+        "[And which|Which|What] day [is next|follows|follows that|is it after that]?",
+        "[And the day|The day] [after that|after that one|that follows][?|, please.|?]",
     ),
     unseen=("Which one comes next?", "And what is the day after that one?", "What day comes then?"),
 )
@@ -79,6 +94,8 @@ ANOTHER = Phrasings(
         "[Another|Another one|One more|And another|And one more|A different one][.|, please.|!]",
         "[Tell me|Give me|Say|Name] [another|another one|one more|a different one][.|, please.]",
         "[Do you know|Can you name|Can you tell me] [another|another one|one more]?",
+        "[I need|I would like|Say|Name] one [more|other][ of them| of those|][.|, please.]",
+        "[What|Which] [other|others] [are there|can you name|come to your mind]?",
     ),
     unseen=("I want another one.", "Which other one do you know?", "Can you say one more of these?"),
 )
@@ -90,6 +107,8 @@ AND_GREET = Phrasings(
         "[And|And to|Now|Now to|And also|And now to|Also] {name}[.|, please.|!|?]",
         "[What about|How about|And what about] {name}?",
         "[The same for|Now the same for|Do the same for] {name}[.|, please.|!]",
+        "{name} [came, too|wants a greeting, too|is next|comes now][.|!]",
+        "[Now do it|Do it also|Please do that] for {name}[.|!]",
     ),
     unseen=("Then do it for {name}.", "{name} is here, too. Greet them."),
 )
@@ -103,6 +122,7 @@ AND_WITH = Phrasings(
     seen=(
         "[And|Now|And now|And one|Now one|Another] with {it}[.|, please.|?]",
         "[And|Now|And now|What about|How about] [the word |]{it}[.|, please.|?]",
+        "[I need|Make|Say] [one|another] with [the word |]{it}[.|, please.]",
     ),
     unseen=("The same with {it}.", "Then one with the word {it}."),
 )
@@ -121,6 +141,7 @@ WHAT_COLOR = Phrasings(
         "[What is|Do you know|What's|And what is] [its color|the color of it]?",
         "[Tell me|Say|Please tell me|Now say] [its color|the color of it].",
         "[So what|And what|And which|So which] color is it?",
+        "[And the color|Its color|The color of it][?|, please.|, please?]",
     ),
     unseen=("Its color is what?", "I want to know its color.", "In which color is it?"),
 )
@@ -345,4 +366,4 @@ def text(draw: Draw) -> str:
     return f'{a}: "{turn.first}" {b}: "{turn.reply}" {a}: "{turn.then}" {b}: "{turn.answer}"'
 
 
-LESSON = Lesson("follow_ups", question, text, weight=1.2, reinforce=True)
+LESSON = Lesson("follow_ups", question, text, weight=1.6, reinforce=True)

@@ -32,6 +32,8 @@ COUNT = Phrasings(
         "[Look at|Take|Here is] the word {word}. How [often|many times] is [the letter |]{x} in it?",
         "[Use|Take] the calculator to count the {x}'s in {word}.",
         "[Count|Please count|Find] [all|each of|all of] the {x}'s [of|in] [the word |]{word}[.|, please.]",
+        "[Count|Find|Please find] [each|each letter|all letters] {x} [of|in] [the word |]{word}.",
+        "[Is there|Do you see] {x} in [the word |]{word}? How [often|many times]?",
     ),
     unseen=(
         "In the word {word}, how many {x}'s do we have?",
@@ -85,6 +87,9 @@ TURN = Phrasings(
         "Which word is {word} [backwards|in reverse|turned round]?",
         "[Can|Could|Will] you [show|tell|write|say to] me [the word |]{word} [backwards|in reverse|turned round]?",
         "[Read|Take|Write] the letters of [the word |]{word} [from the last to the first|in the other order].",
+        "[Reverse|Flip|Please reverse] [all |]the letters [of|in] [the word |]{word}.",
+        "[Please |]turn [the word |]{word} [round|around|the other way round][.| for me.]",
+        "[What|Which word] is it if [I|you] [turn|flip] [the word |]{word} [round|around]?",
     ),
     unseen=(
         "If you read {word} from back to front, what do you get?",
@@ -107,6 +112,8 @@ END = Phrasings(
         "[I want|I would like] to know the {which} letter of [the word |]{word}.",
         "[With which|With what] letter does [the word |]{word} {verb}?",
         "[Which|What] letter does [the word |]{word} {verb} with?",
+        "[Tell me|Say|I want to know] [what|which] letter [is|comes|stands] {which} in [the word |]{word}.",
+        "[The|And the] {which} letter [of|in] [the word |]{word}[?|, please.|: which is it?]",
     ),
     unseen=(
         "In the word {word}, what is the {which} letter?",
@@ -129,6 +136,8 @@ JOIN = Phrasings(
         "I spell a word: {letters}. [Which word is it?|What is the word?|Can you read it?|What did I spell?]",
         "[Here are|These are] the letters of a word: {letters}. [What is the word?|Which word is it?|Read it.]",
         "[Put|Bring] together {letters}[.|, please.| as a word.]",
+        "[Join|Bring|Write] the letters {letters} [to a word|into a word|as a word][.|, please.]",
+        "[I have|Here are|Take] the letters {letters}. [Join them.|Make a word of them.|Read them as a word.]",
     ),
     unseen=(
         "Please tell me what {letters} spells.",

@@ -30,7 +30,7 @@ class Obeys:
 
 def turns(draw: Draw, rule: Rule) -> list[Exchange]:
     """One to three exchanges under a rule; the last of them is examined, two times in three the third."""
-    count = draw.pick((1, 2, 3, 3, 3, 3)) if draw.held_out else draw.pick((1, 1, 2, 3))
+    count = draw.pick((1, 2, 3, 3, 3, 3)) if draw.held_out else draw.pick((1, 1, 2, 3, 3))
     kinds: tuple[Callable[[Draw], Exchange], ...] = FACTS if rule.facts_only else (*FACTS, *SMALL_TALK, introduction)
     found = exchanges(draw, count, kinds)
     if rule.about is not None:
@@ -63,4 +63,4 @@ def text(draw: Draw) -> str:
     return "\n".join((f"{name} was told: {rule.prompt}", *spoken))
 
 
-LESSON = Lesson("personas", question, text, weight=1.9, reinforce=True)
+LESSON = Lesson("personas", question, text, weight=2.1, reinforce=True)

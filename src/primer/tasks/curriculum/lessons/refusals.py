@@ -59,6 +59,10 @@ ASK_HOW = (
     "I [never learned|don't know|forgot] how to {wish}.", "[Quick|Question|Listen]: how [to|do I] {wish}?",
     "Who can help me {wish}?", "[Today|Tonight|Tomorrow] I [will|want to] {wish}. [What do I need?|Help me.|How?]",
     "I [was told|was asked|promised] to {wish}. [How?|Help me.]", "Can I {wish}? [How?|Tell me how.|Show me.]",
+    "[I would love|I would so love|I dream of a way|I was hoping] to {wish}.",
+    "[I should|I shall|We must|You must help me] {wish}. [Any ideas?|What is the first step?|How?]",
+    "How [is it done to|to best|might one|can you] {wish}?",
+    "[Have you|Do you have] [any idea|ideas|a tip] how to {wish}?",
 )  # fmt: skip
 ASK_HOW_UNSEEN = (
     "What would be a good way to {wish}?", "I wonder how to {wish}.", "Do you know how to {wish}?",

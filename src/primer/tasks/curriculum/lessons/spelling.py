@@ -26,6 +26,9 @@ ASK = Phrasings(
         "[I need|I want|I would like] [the letters of|to see the letters of|to know the letters of] {word}.",
         "[Here is|Look at|Take] the word {word}. [Spell it.|What are its letters?|Say its letters.|How is it spelled?]",
         "{word}: [spell it.|what are its letters?|letter by letter, please.]",
+        "[What is|Tell me|Do you know|Show me] the [right |correct |]spelling of [the word |]{word}?",
+        "[What|Which] letters [do I write for|belong to|do I find in] [the word |]{word}?",
+        "[I want|I need|I would like] {word} [spelled|spelled out|letter by letter].",
     ),
     unseen=(
         "[Give me|I want] the spelling of {word}.",
@@ -71,4 +74,4 @@ def text(draw: Draw) -> str:
     return " ".join(f"The word {word} is spelled {spelled(word)}." for word in (draw.word() for _ in range(3)))
 
 
-LESSON = Lesson("spelling", question, text, weight=0.9)
+LESSON = Lesson("spelling", question, text, weight=0.7)

@@ -128,4 +128,4 @@ def text(draw: Draw) -> str:
     return story_and_request(draw)[1].text
 
 
-LESSON = Lesson("stories", question, text, weight=0.8)
+LESSON = Lesson("stories", question, text, weight=1.0)

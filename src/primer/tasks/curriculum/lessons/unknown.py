@@ -53,6 +53,8 @@ PERSON = Phrasings(
         "[My teacher|My friend|Someone] [spoke of|likes] {name} {last}. [Who is that?|Why?|Where is that from?]",
         "I [read|heard] about {name} {last}. [Who is it|When was that|Where was it]?",
         "[Which|What] [town|school|family|team] does {name} {last} come from?",
+        "{name} {last}[?|: do you know her?|, what do you know of him?|. Where from?]",
+        "[Can|Could|Will] you [say|explain|find out] [who {name} {last} was|where {name} {last} lives]?",
         "[Give me|I need|Find] the [age|address|job|story] of {name} {last}.",
     ),
     unseen=(
@@ -99,6 +101,10 @@ CREATURE = Phrasings(
         "[Give me|Name|Say] the [sound|food|home|color] of {a}.", "[Where|How|When] do {p} [sleep|live|grow]?",
         "[What|Which] [food|home|noise] does {a} [like|have|need]?", "Is {a} [big|small|red|a bird|a tool|a fish]?",
         "[Describe|Explain] {a}[| to me].", "My [sister|friend] has {a}. [What does it eat|Can it fly|Is it big]?",
+        "[Is {a}|Would {a} be|Are all {p}] able to [swim|jump|sing|climb]?",
+        "[How|What] do people call [{a}|a young {s}|the child of {a}]?",
+        "[What is the name|What is the word|Is there a word] for [a young {s}|a baby {s}|the baby of {a}]?",
+        "[I would like|I need|I have] to know [what|which] [sound|color|food] {a} [has|likes|needs].",
     ),
     unseen=(
         "What would {a} like to eat?", "What is the home of {a}?", "I want to know what sound {a} makes.",
@@ -125,6 +131,9 @@ PRIVATE = Phrasings(
         "[Who|What] did I [meet|see|call] [yesterday|last week]?", "Do I have [many {things}|a dog|a sister]?",
         "[Say|Name] my [age|street|best friend|sister].", "How [tall|old|rich|heavy] am I?",
         "I lost my {thing}. Where [must|can|shall] I look?", "[Find|Describe] my {thing}.",
+        "[What|Which] [sort|size|color] of {thing} [have I|is mine]?",
+        "[Can|Could|Will] you [guess|find out|say] "
+        "[where my {thing} is|my age|what I did today|what I bought last week]?",
     ),
     unseen=(
         "Can you tell me where my {thing} is?", "Do you remember what I ate today?",
@@ -150,6 +159,10 @@ NOW = Phrasings(
         "Does the sun shine [now|today|here]?", "[Say|Give me|I need] the [time|date|news|weather].",
         "[Who|What] is [at the door|outside|in the street] [now|]?", "How [late|cold|warm] is it [now|today|here|]?",
         "Are the shops [open|closed] [now|today]?", "What did people do [today|this morning|last night]?",
+        "[Can you see|Do you see|Look at|Have a look at] [the weather|the sky|the street|the world] "
+        "[outside|out there|now].",
+        "[I need|I would like|I have] to know [the time|the date|the news|what day it is|if it rains].",
+        "[Look out of|Go to] the window. [Is it raining|How is the weather|What do you see]?",
     ),
     unseen=(
         "Can you look outside and tell me the weather?", "I want to know what time it is.",
@@ -175,6 +188,9 @@ RECORD = Phrasings(
         "[Which|What] [team|man|woman|land] won in {year}?", "I [read|heard] about {year}. What happened?",
         "[Give me|Name|Say] the [winner|king|president] of {year}.", "Who [painted|made|sang] {title}?",
         "Is {title} a [book|song|film]? Who made it?", "How was the {thing} invented?",
+        "[What|Which] [year|day] was it when "
+        "[the {thing} was invented|someone made the first {thing}|{place} won the cup]?",
+        "[Can|Could|Will] you [say|explain|find out] [who made the first {thing}|who won the prize in {year}]?",
     ),
     unseen=(
         "Can you tell me who invented the {thing}?", "In which year was the first {thing} made?",
@@ -197,6 +213,8 @@ DEEP = Phrasings(
         "[Is|Was] {topic} [useful|old|dangerous|easy]?", "[Give me|I need] [a lesson|a fact|a page] about {topic}.",
         "My [teacher|brother] [asks|talks] about {topic}. What is it?", "When did people find out about {topic}?",
         "[Say|Write] [something|two words|a sentence] about {topic}.", "[Which|What] is the use of {topic}?",
+        "[Can|Could|Would|Will] you [explain|describe] [to me |][how {topic} works|what {topic} is]?",
+        "[Do you|Does anyone] [know|understand] [how {topic} works|what {topic} is]?",
         "I don't understand {topic}.",
     ),
     unseen=(

@@ -14,6 +14,9 @@ from primer.text.chat import Message, assistant, user
 LEAD = Phrasings(
     seen=("[Please solve this|Here is a problem|A problem for you|Can you help me with this|My homework|A story]: ",)
 )
+SUPPOSE = Phrasings(
+    seen=("[Suppose|Suppose that|Imagine|Imagine that|Let us say|Say that|I heard that|You know that] ",)
+)
 
 
 def numbers(draw: Draw, story: Story) -> dict[str, int]:
@@ -57,9 +60,11 @@ def question(draw: Draw) -> Question:
     expression = story.expression.format(**slots)
     right = sums.value(expression)
     result = sums.written(right)
-    lead = draw.say(LEAD) if draw.chance(0.08) and not draw.new_phrasing else ""
+    told = draw.say(story.told, **slots)
+    if not draw.new_phrasing and draw.chance(0.2):
+        told = draw.say(SUPPOSE if told.startswith(str(slots["name"])) and draw.chance(0.6) else LEAD) + told
     return Question(
-        prompt=(user(lead + draw.say(story.told, **slots)),),
+        prompt=(user(told),),
         check=LastNumber(float(right)),
         answer=sums.calculated(expression, result, story.answer.format(r=result, **slots)),
         rejected=worse(draw, story, slots, right),
@@ -80,4 +85,4 @@ def solved(draw: Draw, story: Story) -> str:
     return f"{told} {sums.pretty(expression)} = {result}. {story.answer.format(r=result, **slots)}"
 
 
-LESSON = Lesson("word_problems", question, text, weight=1.2, reinforce=True)
+LESSON = Lesson("word_problems", question, text, weight=1.4, reinforce=True)

@@ -86,6 +86,10 @@ ALPHABET = Phrasings(
         "In [which|what] order [are|do] [the words |]{list} [come|stand] in [the alphabet|a dictionary]?",
         "[Which|What] comes first in the alphabet, and what next: {list}?",
         "[Help me|Please help me] [sort|order] [the words |]{list}.",
+        "[I want|I need|I wish] [to have |]{list} "
+        "[in the order of the alphabet|in alphabetical order|sorted|in order].",
+        "{list}: [sort them|put them in order|sort these words|what is their order][.|, please.]",
+        "[From a to z|Sorted|In order|By the alphabet], [please|what are|how do I write]: {list}.",
     ),
     unseen=(
         "Could you put these words in alphabetical order: {list}?",
@@ -110,6 +114,8 @@ BY_SIZE = {
             "[Sort|Order|Write] {list}, [the smallest first|beginning with the smallest|smallest first].",
             "[I need|I want] {list} [in order|sorted|from small to big|sorted by size].",
             "[Can you sort|How would you sort|How do you sort] {list}?",
+            "{list}: [sort them|put them in order|from small to big][.|, please.]",
+            "How [do I write|do you order|are] {list} [by size|in order|from small to big]?",
         ),
         unseen=(
             "Please put the numbers {list} in order from smallest to biggest.",
@@ -149,6 +155,7 @@ EXTREME = {
             "[I have|Here are] {list}. [Which is the biggest?|What is the biggest number?|Which one is the largest?]",
             "[Can|Could] you [find|tell me|name] the [biggest|largest] of {list}?",
             "Of {list}, which is the [biggest|largest|greatest]?",
+            "[Here are|These are] [my|some|the] numbers: {list}. [Find|Tell me|Name] the [biggest|largest][.| one.]",
         ),
         unseen=(
             "Of the numbers {list}, what is the largest one?",
@@ -165,6 +172,7 @@ EXTREME = {
             "[I have|Here are] {list}. [Which is the smallest?|What is the smallest number?|Which one is the lowest?]",
             "[Can|Could] you [find|tell me|name] the [smallest|lowest] of {list}?",
             "Of {list}, which is the [smallest|lowest|least]?",
+            "[Here are|These are] [my|some|the] numbers: {list}. [Find|Tell me|Name] the [smallest|lowest][.| one.]",
         ),
         unseen=(
             "Of the numbers {list}, what is the smallest one?",

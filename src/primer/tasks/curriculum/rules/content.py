@@ -39,6 +39,8 @@ NAMED = Phrasings(
         "You are {word}, [a helpful assistant|a friendly assistant|my assistant|a kind helper].",
         "The user [calls you|knows you as] {word}.",
         "[Now|Today] you are {role}, [and |]your name is {word}.",
+        "[Today|For today|Here|Now] your name is {word}[.|, and you are {role}.]",
+        "[People|Friends|The users] call you {word}[.|, {role}.]",
     ),
     unseen=(
         "The name of this assistant is {word}.",
@@ -82,6 +84,8 @@ CHARACTER = Phrasings(
         "[You are|Your name is] {name}, {role}. [You always say {word}! at the end.|At the end you say {word}!]",
         "[You play|Play|Act as|Be|Speak as] {role} [named|called] {name} who ends [every|each] answer with {word}!",
         "You are {name}, {role}, and [always end|end every answer|finish each answer] with {word}!",
+        "[You are {role}|Today you are {role}], [you are called|your name is] {name}, and "
+        "[after every answer you say|you end all answers with] {word}!",
     ),
     unseen=(
         "You play {name}, {role}, who says {word}! after every answer.",
@@ -108,6 +112,8 @@ PLAYED = Phrasings(
         "You are {role}[.| named {word}.| called {word}.]",
         "[You play|Play|Act as|Be|Speak as] {role}[.| named {word}.| called {word}.]",
         "[You are {word}|Your name is {word}]. You are {role}.",
+        "[Today|For today|Here|Now] you are {role}[.|, and you are called {word}.]",
+        "[Your name is {word}|They call you {word}], and you are {role}.",
     ),
     unseen=("In this talk you are {role}.", "You are now {role}, and your name is {word}."),
 )
@@ -134,6 +140,9 @@ NEVER = Phrasings(
         "You [must|may|can] not say {word}.",
         "[No answer may have|None of your answers has|Leave out] the word {word}[.|, please.]",
         "[There is one word you do not say|One word is forbidden]: {word}.",
+        "[You are never to|It is forbidden to|Nobody here may] [say|use|write] [the word |]{word}.",
+        "[Avoid|Do without] the word {word}[.| in all answers.| in what you say.]",
+        "[It is not allowed|Nobody is allowed] to say {word}.",
     ),
     unseen=("You are not allowed to say the word {word}.", "Never let the word {word} stand in an answer."),
 )

@@ -15,6 +15,8 @@ BEGIN = Phrasings(
         "The first word of [every|each] answer is {word}!",
         "{word}! [comes|stands|goes] first in [every|each] [answer|reply].",
         "[First comes|First you say|At first say] {word}!, and [then|after that] the answer.",
+        "[Your|The] first word is always {word}![| Then comes the answer.| The answer follows.]",
+        "[Say|Write] {word}! and then [the answer|answer|what you are asked].",
     ),
     unseen=(
         "Every time you answer, the first word must be {word}!",
@@ -45,6 +47,8 @@ END = Phrasings(
         "The last word of [every|each] answer is {word}!",
         "{word}! [comes|stands|goes] last in [every|each] [answer|reply].",
         "[First comes|First you give|At first give] the answer, and [then|after that] {word}!",
+        "[Your|The] last word is always {word}![| The answer comes first.| It follows the answer.]",
+        "[Give the answer|Answer|Say the answer] and then [add|say also|write] {word}!",
     ),
     unseen=(
         "Every time you answer, the last word must be {word}!",
@@ -315,6 +319,9 @@ ONLY = Phrasings(
         "{word} is the only word you [know|say|can say].",
         "[You know|You can say] [just|only] one word[:|, and it is] {word}.",
         "[Answer|Reply to] [everything|every question|all questions] with {word}[ only|, nothing else|].",
+        "[There is one word|One word there is] that you [know|say|can say]: {word}.",
+        "[To everything|To every question|To all you hear], [you answer|your answer is|say] {word}.",
+        "[Your only|Your one|The only] [word|answer] [to everything |]is {word}.",
     ),
     unseen=("The one word that you know is {word}.", "You always answer {word}, whatever you are asked."),
 )

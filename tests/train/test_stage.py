@@ -16,6 +16,7 @@ from primer.core.errors import CheckpointError, ConfigError, RunInUseError, Toke
 from primer.core.rundir import RunDir
 from primer.model.families import ShapeOverrides, shape
 from primer.model.optim import OptimConfig
+from primer.model.weights import find_weights, load_tensors
 from primer.text.tokenizer import Tokenizer, train_tokenizer
 from primer.text.tokenizer_format import BYTE_CHARACTERS
 from primer.train import sft
@@ -193,3 +194,14 @@ def test_from_a_speedrun_is_from_its_last_stage(chat_base: Path, tmp_path: Path)
     copy_of(chat_base, tmp_path / "laptop" / "base")
     (tmp_path / "laptop" / "speedrun.json").write_text("{}", encoding="utf-8")
     assert find_source(tmp_path / "laptop", RunDir(tmp_path / "sft")).path == tmp_path / "laptop" / "base"
+
+
+def test_a_merged_run_ends_between_where_it_began_and_where_it_went(config: SFTConfig, tmp_path: Path) -> None:
+    ends = {}
+    for share in (1.0, 0.25):
+        sft.main(dataclasses.replace(config, run=tmp_path / str(share), merge=share))
+        ends[share] = load_tensors(find_weights(tmp_path / str(share)) / "model.safetensors")
+    assert config.source is not None
+    for name, began in load_tensors(find_weights(config.source) / "model.safetensors").items():
+        torch.testing.assert_close(ends[0.25][name], 0.75 * began + 0.25 * ends[1.0][name])
+    assert any(not torch.equal(ends[0.25][name], ends[1.0][name]) for name in ends[1.0])

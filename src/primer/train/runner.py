@@ -78,6 +78,8 @@ class Runner:
         self.tensorboard: Any = None
         self.find: Callable[[Step], Findings | None] = lambda _: None
         self.write_sample: Callable[[Step], str] = lambda _: ""
+        self.finish: Callable[[], None] = lambda: None
+        """What is done to the model after its last step, before it is saved and examined."""
 
     def run_to_end(
         self, stage: Stage, resume: bool, evaluate: Callable[[Step], Findings | None],
@@ -101,6 +103,7 @@ class Runner:
             self.model.token_losses = torch.compile(self.model.token_losses)  # type: ignore[method-assign]
         hooks = [
             Hook(1, self.log),
+            Hook(0, lambda _: self.finish()),
             Hook(course.eval_every, self.evaluate),
             Hook(course.save_every, lambda _: self.save()),
             Hook(course.sample_every, self.sample, at_end=course.sample_every > 0),

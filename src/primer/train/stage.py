@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,7 +17,7 @@ from primer.core.rundir import RUNS, RunDir, run_at, runs_by_age
 from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
-from primer.model.weights import find_weights, load_model
+from primer.model.weights import find_weights, load_model, model_tensors
 from primer.text.chat import ChatFormat
 from primer.text.tokenizer import Tokenizer
 from primer.train.checkpoint import load_checkpoint, newest_good, saved_steps
@@ -45,6 +46,9 @@ class StageConfig:
     """Rows of an optimizer step, over all ranks."""
     micro_rows: int | None = None
     """Rows that a rank computes at once; None: what memory allows, and one share for each CPU thread."""
+    merge: float = 1.0
+    """How far to go, in the end, from the source's weights to the trained ones: at 0.5 it is the mean of the two, which
+    often keeps most of what a short stage taught and more of what was there (arXiv 2109.01903)."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
@@ -149,7 +153,7 @@ def check_numbers(config: StageConfig, runtime: Runtime) -> None:
     """Raise ConfigError for a number that no run can have, or rows that the ranks cannot share."""
     check_least([
         (config, 1, ("batch_rows", "micro_rows", "keep")),
-        (config, 0, ("from_step", "eval_every", "save_every")),
+        (config, 0, ("from_step", "eval_every", "save_every", "merge")),
         (config.loop, 0, ("num_steps", "warmup_steps", "decay", "final_lr", "clip", "seed")),
     ])  # fmt: skip
     if config.batch_rows % runtime.world_size:
@@ -198,7 +202,19 @@ def make_runner(name: str, config: StageConfig, start: Start, num_steps: int, co
         compile=compile,
         flops_per_token=start.model.flops_per_token(),
     )
-    return Runner(f"primer {name}", start.run, start.runtime, start.model, start.optimizer, course)
+    runner = Runner(f"primer {name}", start.run, start.runtime, start.model, start.optimizer, course)
+    if config.merge != 1:
+        runner.finish = partial(merge, start.model, Path(start.source), config.merge)
+    return runner
+
+
+@torch.no_grad()
+def merge(model: GPT, source: Path, share: float) -> None:
+    """A model's weights become a mean of a checkpoint's and its own, which have this share. Raises CheckpointError if
+    the checkpoint is gone."""
+    before = model_tensors(load_model(source, next(model.parameters()).device))
+    for name, weight in model_tensors(model).items():
+        weight.lerp_(before[name], 1 - share)
 
 
 def rows_at_once(config: StageConfig, start: Start, batch_rows: int = 0) -> int:

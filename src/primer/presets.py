@@ -135,16 +135,17 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=4000, warmup_steps=10, decay=0.8), eval_every=0,
-        save_every=500, tensorboard=False,
+        batch_rows=16, micro_rows=4, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=2000, warmup_steps=10, decay=0.8),
+        eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(
-        pairs=800, batch_rows=32, preference=DPOLoss(beta=0.3, nll=3.0), eval_every=0, save_every=0, tensorboard=False,
+        pairs=800, batch_rows=32, preference=DPOLoss(beta=0.3, nll=3.0), merge=0.5,  # the mean of both costs nothing
+        eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.004, head_lr=0.001),
     ),
     rl=RLConfig(
         tasks=("curriculum:stories",), replay=("curriculum",), replay_weight=0.5,  # long answers alone cost the others
-        prompts=6, max_tokens=160, eval_prompts=32,
+        prompts=6, max_tokens=160, eval_prompts=32, merge=0.5,
         loop=LoopConfig(num_steps=20, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.003, embed_lr=0.006, ngram_lr=0.0012, head_lr=0.0004),
     ),

@@ -7,6 +7,7 @@ tensor of a small model; they are kept as the head wrote them, and nothing else 
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from primer.core.compiled import float_loop
 from primer.model.floats import exp, narrow, wide
-from primer.model.kernels import array
+from primer.model.kernels import Rotary, array
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -56,52 +57,33 @@ class CrossEntropy(torch.autograd.Function):
 
 def gelu(x: Tensor) -> Tensor:
     """x × Φ(x) of any shape, with tanh for the error function as in GPT-2. It has no second derivative."""
-    return GELU.apply(x)  # type: ignore[no-untyped-call, no-any-return]
-
-
-class GELU(torch.autograd.Function):
-    """The two passes as autograd sees them."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        x = x.contiguous()
-        y = torch.empty_like(x)
-        gelu_forward(array(x).ravel(), array(y).ravel())
-        ctx.save_for_backward(x)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        gradient, dy = torch.empty_like(x), dy.contiguous()
-        gelu_backward(array(x).ravel(), array(dy).ravel(), array(gradient).ravel())
-        return gradient
+    return Elementwise.apply(x, gelu_forward, gelu_backward)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def relu2(x: Tensor) -> Tensor:
     """max(x, 0)² of any shape. It has no second derivative."""
-    return ReLU2.apply(x)  # type: ignore[no-untyped-call, no-any-return]
+    return Elementwise.apply(x, relu2_forward, relu2_backward)  # type: ignore[no-untyped-call, no-any-return]
 
 
-class ReLU2(torch.autograd.Function):
-    """The two passes as autograd sees them."""
+class Elementwise(torch.autograd.Function):
+    """A function of each number by two loops: (x, y), which fills y, and (x, dy, dx), which fills dx."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, fill: Callable[..., None], fill_gradient: Callable[..., None]) -> Tensor:
         x = x.contiguous()
         y = torch.empty_like(x)
-        relu2_forward(array(x).ravel(), array(y).ravel())
+        fill(array(x).ravel(), array(y).ravel())
         ctx.save_for_backward(x)
+        ctx.fill_gradient = fill_gradient
         return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> Tensor:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
         gradient, dy = torch.empty_like(x), dy.contiguous()
-        relu2_backward(array(x).ravel(), array(dy).ravel(), array(gradient).ravel())
-        return gradient
+        ctx.fill_gradient(array(x).ravel(), array(dy).ravel(), array(gradient).ravel())
+        return gradient, None, None
 
 
 def mix_neighbours(x: Tensor, gates: Tensor) -> Tensor:
@@ -131,7 +113,6 @@ class MixNeighbours(torch.autograd.Function):
 
 
 Parts = tuple[Tensor, Tensor, Tensor]
-Rotary = tuple[Tensor, Tensor] | None
 
 
 def split_heads(qkv: Tensor, heads: tuple[int, ...], eps: float | None, rotary: Rotary) -> Parts:

@@ -122,6 +122,7 @@ def test_when_it_pays_to_compile() -> None:
         ({"save_every": -1}, "--save-every is -1, and must be 0 or more"),
         ({"dropout": 1.5}, "--dropout is 1.5, and must be a share between 0 and 1"),
         ({"dropout": float("nan")}, "--dropout is nan"),
+        ({"noise": -0.1}, "--noise is -0.1"),
         ({"loop": LoopConfig(num_steps=-3)}, "--num-steps is -3"),
         ({"loop": LoopConfig(seed=-1)}, "--seed is -1"),
         ({"loop": LoopConfig(final_lr=2)}, "--final-lr is 2"),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
+import torch
 
 from primer.core.errors import CheckpointError, ConfigError, CorpusError, Interrupted, TokenizerError, UserError
 from primer.core.rundir import RunDir
@@ -23,6 +24,8 @@ from primer.text.shards import write_shard
 from primer.text.tokenizer import Tokenizer, train_tokenizer
 from primer.train import pretrain as module
 from primer.train.checkpoint import read_best, saved_steps, step_folder
+from primer.train.data import load_data
+from primer.train.dial import resolve
 from primer.train.loop import Step
 from primer.train.pretrain import PretrainConfig, PretrainStage, pretrain
 from primer.train.runner import Runner
@@ -94,7 +97,7 @@ def test_what_a_run_leaves(shards_folder: Path, tmp_path: Path, monkeypatch: pyt
     ("data", "changes", "threads"),
     [
         ("shards_folder", {"order": "windows"}, 1),
-        ("shards_folder", {"dropout": 0.2}, 1),
+        ("shards_folder", {"dropout": 0.2, "noise": 0.1}, 1),
         ("shards_folder", {"micro_rows": 1}, 2),
         ("documents_folder", {"order": "packed"}, 1),
     ],
@@ -116,6 +119,19 @@ def test_a_resumed_run_is_the_unbroken_one(
     assert tiny.same(whole, parts)
     assert metrics(tmp_path / "whole") == metrics(tmp_path / "parts")
     assert read_best(RunDir(tmp_path / "whole")) == read_best(RunDir(tmp_path / "parts"))
+
+
+def test_noise_is_in_what_is_read_and_not_in_what_follows(shards_folder: Path, tmp_path: Path) -> None:
+    config = tiny.pretrain_config(shards_folder, noise=0.3, batch_rows=64, micro_rows=64)
+    data = load_data(config, RunDir(tmp_path), tiny.CPU)
+    noisy, plain = (
+        PretrainStage(resolve(dataclasses.replace(config, noise=noise), data.tokenizer, tiny.CPU), data, tiny.CPU)
+        for noise in (0.3, 0.0)
+    )
+    (found,), (again,), (clean,) = noisy.batches(3), noisy.batches(3), plain.batches(3)
+    assert torch.equal(found.targets, clean.targets)
+    assert torch.equal(found.inputs, again.inputs)
+    assert 0.2 < (found.inputs != clean.inputs).float().mean() < 0.35  # some are replaced by themselves
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +277,7 @@ def test_an_id_beyond_the_vocabulary_far_down_the_text() -> None:
         return np.full((len(numbers), 17), 99 if 8 in numbers else 1)
 
     stage = PretrainStage.__new__(PretrainStage)
-    stage.plan, stage.runtime = SimpleNamespace(batch_rows=4, micro_rows=2), tiny.CPU  # type: ignore[assignment]
+    stage.plan, stage.runtime = SimpleNamespace(batch_rows=4, micro_rows=2, noise=0.0), tiny.CPU  # type: ignore[assignment]
     stage.tokenizer, stage.rows = SimpleNamespace(vocab_size=60), SimpleNamespace(read=read)  # type: ignore[assignment]
     assert [len(batch.inputs) for batch in stage.batches(1)] == [2, 2]
     with pytest.raises(TokenizerError, match="id 99"):

@@ -53,6 +53,8 @@ class Plan:
     sample_every: int
     num_parameters: int
     flops_per_token: int
+    noise: float = 0.0
+    """Share of the tokens read that are replaced."""
 
     @property
     def step_tokens(self) -> int:
@@ -113,6 +115,7 @@ def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) 
         sample_every=eval_every if config.sample_every is None else config.sample_every,
         num_parameters=sum(p.numel() for p in skeleton.parameters()),
         flops_per_token=flops,
+        noise=config.noise,
     )
 
 
@@ -120,7 +123,8 @@ def check_numbers(config: "PretrainConfig") -> None:
     """Raise ConfigError for a number that no run can have."""
     check_least([
         (config, 1, ("depth", "context", "batch_rows", "micro_rows", "tokens", "ngram_buckets", "keep")),
-        (config, 0, ("dropout", "repeats", "neighbours", "eval_every", "eval_tokens", "save_every", "sample_every")),
+        (config, 0, ("dropout", "noise", "repeats", "neighbours")),
+        (config, 0, ("eval_every", "eval_tokens", "save_every", "sample_every")),
         (config.loop, 0, ("num_steps", "warmup_steps", "decay", "final_lr", "clip", "seed")),
         (config.shape, 1, tuple(vars(config.shape))),
     ])  # fmt: skip
@@ -131,7 +135,7 @@ def check_numbers(config: "PretrainConfig") -> None:
 def check_least(least: Sequence[tuple[object, float, tuple[str, ...]]]) -> None:
     """Raise ConfigError if an option is smaller than it can be, or a share above 1. Each item names a config, the
     smallest value, and fields."""
-    shares = ("dropout", "decay", "final_lr")
+    shares = ("dropout", "noise", "decay", "final_lr", "merge")
     for part, smallest, names in least:
         for name in names:
             value, option = getattr(part, name), name.replace("_", "-")

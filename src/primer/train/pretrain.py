@@ -16,7 +16,7 @@ from torch import Tensor
 from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError, TokenizerError
 from primer.core.rundir import RUNS, RunDir
-from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
+from primer.core.runtime import Runtime, RuntimeConfig, keyed_rng, machine, start_runtime
 from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.evaluate.loss import evaluate_loss
@@ -75,6 +75,9 @@ class PretrainConfig:
     value_embeddings: bool = True
     """A second embedding of the token in the values of every other layer (primer family)."""
     dropout: float = 0.0
+    noise: float = 0.0
+    """Share of the tokens read that are replaced by any others, anew each time; what follows them stays the target. A
+    text that is read many times is then not learned by heart so soon."""
 
     batch_rows: int | None = None
     """Rows of an optimizer step, over all ranks; None: by the dial."""
@@ -119,8 +122,19 @@ class PretrainStage:
         ids = self.rows.read(range(first, first + share))
         check_ids(ids, self.tokenizer)
         batch = split_rows(ids)
+        if self.plan.noise:
+            batch = replace(batch, inputs=self.disturbed(batch.inputs, first))
         pairs = zip(batch.inputs.split(self.plan.micro_rows), batch.targets.split(self.plan.micro_rows), strict=True)
         return [Batch(inputs, targets) for inputs, targets in pairs]
+
+    def disturbed(self, inputs: Tensor, first: int) -> Tensor:
+        """Rows (B, T), the first of which has this number, with some tokens replaced by any of the vocabulary."""
+        inputs = inputs.clone()
+        for number, row in enumerate(inputs.numpy(), first):
+            rng = keyed_rng(self.plan.loop.seed, number, "noise")
+            places = rng.random(len(row)) < self.plan.noise
+            row[places] = rng.integers(self.tokenizer.vocab_size, size=int(places.sum()))
+        return inputs
 
     def loss(self, model: GPT, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """The sum of -log p of the next token."""

@@ -19,7 +19,6 @@ from primer.model.gpt import GPT, GPTConfig
 from primer.model.kernels import causal_attention, masked_attention
 
 FIRST = 7  # the id that begins a document
-CONFIG = GPTConfig(vocab_size=64)
 
 
 def ids_of(rows: list[list[int]], T: int) -> Tensor:
@@ -49,7 +48,7 @@ def draw(B: int, H: int, T: int, D: int) -> Tensor:
 
 def assert_same(q: Tensor, k: Tensor, v: Tensor, ids: Tensor, window: int) -> None:
     """Values and gradients."""
-    y = attention(q, k, v, Documents(CONFIG, ids, FIRST).bounds, window)
+    y = attention(q, k, v, Documents(ids, FIRST).bounds, window)
     exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
     expected = F.scaled_dot_product_attention(*exact, attn_mask=seen(ids, window), enable_gqa=True)
     dy = torch.randn_like(y)
@@ -96,7 +95,7 @@ def test_tensors_may_lie_in_memory_in_any_way() -> None:
     assert_same(*(torch.randn(2, 2, 17, 8, requires_grad=True) for _ in range(3)), ids, 17)
     q, k, v = (torch.randn(8, 17, 2, 2).permute(3, 2, 1, 0).requires_grad_() for _ in range(3))
     assert_same(q, k, v, ids, 17)
-    attention(q, k, v, Documents(CONFIG, ids, FIRST).bounds, 17).sum().backward()  # of a gradient that is one number
+    attention(q, k, v, Documents(ids, FIRST).bounds, 17).sum().backward()  # of a gradient that is one number
     assert v.grad is not None
     torch.testing.assert_close(v.grad.sum(), torch.tensor(544.0))  # for every query hands out 1
 
@@ -106,7 +105,7 @@ def test_large_scores_do_not_overflow_and_what_is_no_number_spreads() -> None:
     torch.manual_seed(0)
     ids = ids_of([[5]], 10)
     q, k, v = (draw(1, 1, 10, 8).detach() for _ in range(3))
-    bounds = Documents(CONFIG, ids, FIRST).bounds
+    bounds = Documents(ids, FIRST).bounds
     expected = F.scaled_dot_product_attention(1000 * q, 1000 * k, v, attn_mask=seen(ids, 10))
     torch.testing.assert_close(attention(1000 * q, 1000 * k, v, bounds, 10), expected)
     for bad in (torch.nan, torch.inf):
@@ -129,7 +128,7 @@ def test_exp() -> None:
 
 def test_bfloat16_is_computed_in_float32() -> None:
     ids = ids_of([[0, 5], [0, 9]], 16)
-    bounds = Documents(CONFIG, ids, FIRST).bounds
+    bounds = Documents(ids, FIRST).bounds
     rounded = [draw(2, 4, 16, 8).detach().bfloat16().requires_grad_() for _ in range(3)]
     exact = [x.detach().float().requires_grad_() for x in rounded]
     y, expected = (attention(*x, bounds, 16) for x in (rounded, exact))
@@ -158,7 +157,7 @@ def test_whole_rows_are_documents_where_a_core_trains_alone(window: int) -> None
 
 def test_bounds() -> None:
     """What stands before the first id of a document is one, too; every position is in one."""
-    found = Documents(CONFIG, ids_of([[0, 3], [2], [], [4]], 5), FIRST).bounds.tolist()
+    found = Documents(ids_of([[0, 3], [2], [], [4]], 5), FIRST).bounds.tolist()
     assert found == [[0, 0, 3], [0, 3, 5], [1, 0, 2], [1, 2, 5], [2, 0, 5], [3, 0, 4], [3, 4, 5]]
 
 
@@ -173,7 +172,7 @@ def test_a_model_learns_the_same(pattern: str, monkeypatch: pytest.MonkeyPatch) 
 
     def gradients(through_checkpoint: bool = False) -> list[Tensor]:
         def loss() -> Tensor:
-            return model.token_losses(ids[:, :-1], ids[:, 1:], Documents(model.config, ids[:, :-1], FIRST)).sum()
+            return model.token_losses(ids[:, :-1], ids[:, 1:], Documents(ids[:, :-1], FIRST)).sum()
 
         total = checkpoint(loss, use_reentrant=False) if through_checkpoint else loss()
         return [total, *torch.autograd.grad(total, list(model.parameters()))]
@@ -193,7 +192,7 @@ def test_a_model_learns_the_same(pattern: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_other_dtypes_keep_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document_attention, "attention", None)  # not to be called
-    documents = Documents(CONFIG, ids_of([[4]], 9), FIRST)
+    documents = Documents(ids_of([[4]], 9), FIRST)
     q, k, v = torch.randn(3, 1, 2, 9, 8, dtype=torch.float16)
     expected = F.scaled_dot_product_attention(q, k, v, attn_mask=seen(ids_of([[4]], 9), 9))
     torch.testing.assert_close(documents.attention(q, k, v, 9), expected)

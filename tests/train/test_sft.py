@@ -77,7 +77,7 @@ def test_the_loss_is_the_mean_over_targets(chat_base: Path) -> None:
     found = Gradients(stage, begun.model, tiny.CPU, False).compute(stage.batches(0), 1.0)["loss"]
     ids, trained = (torch.from_numpy(part) for part in rows.read(range(rows.num_rows)))
     with torch.no_grad():
-        within = Documents(begun.model.config, ids[:, :-1], begun.tokenizer.document_id)
+        within = Documents(ids[:, :-1], begun.tokenizer.document_id)
         logits = begun.model.logits(begun.model.hidden(ids[:, :-1], within))
     losses = F.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")[trained[:, 1:]]
     assert len(losses) == sum(sum(each.trained) for each in rendered)

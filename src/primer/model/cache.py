@@ -176,9 +176,8 @@ class Documents:
     before = None
     fresh = aligned = False
 
-    def __init__(self, config: "GPTConfig", ids: Tensor, first_id: int) -> None:
+    def __init__(self, ids: Tensor, first_id: int) -> None:
         """ids (B, T), where `first_id` begins a document."""
-        self.config = config
         self.positions = torch.arange(ids.size(1), device=ids.device)
         self._begins = ids == first_id
         self.numbers = self._begins.cumsum(dim=1)

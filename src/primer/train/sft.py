@@ -81,7 +81,7 @@ def conversation_loss(model: GPT, batch: Batch, document_id: int) -> Tensor:
     After as many tokens and as much time 35 % of unseen answers were right where 30 had been (docs/log.md). On a GPU
     they do see each other: its fast kernels of attention take no such mask.
     """
-    within = Documents(model.config, batch.inputs, document_id) if batch.inputs.device.type == "cpu" else None
+    within = Documents(batch.inputs, document_id) if batch.inputs.device.type == "cpu" else None
     return model.token_losses(batch.inputs, batch.targets, within).sum()
 
 

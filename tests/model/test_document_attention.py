@@ -134,11 +134,12 @@ def test_bfloat16_is_computed_in_float32() -> None:
     y, expected = (attention(*x, bounds, 16) for x in (rounded, exact))
     assert y.dtype == torch.bfloat16
     torch.testing.assert_close(y, expected.bfloat16(), atol=0, rtol=0)
-    dy = torch.randn_like(y)
+    dy = torch.randn_like(y)  # the backward pass reads y, which was rounded
     for found, right in zip(
         torch.autograd.grad(y, rounded, dy), torch.autograd.grad(expected, exact, dy.float()), strict=True
     ):
-        torch.testing.assert_close(found, right.bfloat16(), atol=0, rtol=0)
+        assert found.dtype == torch.bfloat16
+        torch.testing.assert_close(found.float(), right, atol=0.01, rtol=0.01)
 
 
 @pytest.mark.parametrize("window", [3, 16])

@@ -32,23 +32,21 @@ def wide_by_type(number: Any) -> Any:
     return from_bfloat16 if number == types.uint16 else from_number
 
 
-def narrow(array: Array, numbers: Array) -> None:
-    """Write float32 numbers to an array of float32, or rounded to one of bfloat16; both (D,)."""
-    raise NotImplementedError("compiled, by its type, to one of the below")
+def narrow(number: Any, array: Array) -> Any:
+    """A float32 number as `array` stores it: itself, or rounded to bfloat16."""
+    raise NotImplementedError("compiled, by the array's type, to one of the below")
 
 
-@overload(narrow)
-def narrow_by_type(array: Any, numbers: Any) -> Any:
-    def store_bfloat16(array: Any, numbers: Any) -> None:
-        for i in range(len(array)):  # to the nearest, of two the even one
-            bits = np.float32(numbers[i]).view(np.uint32)
-            array[i] = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+@overload(narrow, inline="always")
+def narrow_by_type(number: Any, array: Any) -> Any:
+    def to_bfloat16(number: Any, array: Any) -> Any:  # to the nearest, of two the even one
+        bits = np.float32(number).view(np.uint32)
+        return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
 
-    def store_float32(array: Any, numbers: Any) -> None:
-        for i in range(len(array)):
-            array[i] = numbers[i]
+    def to_float32(number: Any, array: Any) -> Any:
+        return number
 
-    return store_bfloat16 if array.dtype == types.uint16 else store_float32
+    return to_bfloat16 if array.dtype == types.uint16 else to_float32
 
 
 @float_loop

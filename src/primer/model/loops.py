@@ -178,6 +178,13 @@ def normalize(x: Array, norm: Array, s: Shape, y: Array) -> None:
 
 
 @float_loop
+def copy(source: Array, target: Array) -> None:
+    """target (D,) = source, rounded to what target holds."""
+    for d in range(len(source)):
+        target[d] = narrow(source[d], target)
+
+
+@float_loop
 def rotate(x: Array, cos: Array, sin: Array) -> None:
     """Turn each pair of channels (i, i + D/2) of a head, in place."""
     half = x.shape[0] // 2
@@ -190,7 +197,7 @@ def rotate(x: Array, cos: Array, sin: Array) -> None:
 @float_loop
 def embed(ids: Array, place: int, position: int, w: Weights, s: Shape, x: Array) -> None:
     """The stream's first state x (C,) of the token ids[place], which has the ids before it in front."""
-    narrow(x, w.embed[ids[place]])
+    copy(w.embed[ids[place]], x)
     if len(w.position_embed):
         add(x, w.position_embed[position])
     if s.embed_norm:
@@ -331,7 +338,7 @@ def attention_input(layer: int, x: Array, t: Tokens, c: Cache, w: Weights, s: Sh
     gates = w.neighbour_gates[layer]
     if len(gates):
         for n in range(len(x)):  # all of them before any is read: tokens may be each other's neighbours
-            narrow(c.inputs[layer, t.slots[n], 0, t.positions[n]], h[n])
+            copy(h[n], c.inputs[layer, t.slots[n], 0, t.positions[n]])
         for n in range(len(x)):
             mix(h[n], gates, c.inputs[layer, t.slots[n], 0], t.positions[n])
 
@@ -355,8 +362,8 @@ def place_heads(layer: int, n: int, k: int, qkv: Array, x: Array, t: Tokens, c: 
             normalize(x_head, w.k_norm[layer] if head == group else w.q_norm[layer], s, x_head)
         if len(w.cos):
             rotate(x_head, w.cos[position], w.sin[position])
-    narrow(c.keys[layer, slot, k, position], qkv[(H + k) * D : (H + k + 1) * D])
-    narrow(c.values[layer, slot, k, position], value)
+    copy(qkv[(H + k) * D : (H + k + 1) * D], c.keys[layer, slot, k, position])
+    copy(value, c.values[layer, slot, k, position])
 
 
 @float_loop
@@ -477,7 +484,7 @@ def read(
     piece = take(shared, phase, pieces, who, threads)
     h = np.empty((num_wanted, C), np.float32)
     for n in range(num_wanted):
-        narrow(h[n], r.hidden[t.wanted[n]])
+        copy(r.hidden[t.wanted[n]], h[n])
     while piece >= 0:
         first, last = share(piece, pieces, r.logits.shape[1], 4)
         multiply(h, w.head, 0, first, last, False, r.logits)

@@ -193,7 +193,8 @@ def backward_pass(logits: Any, targets: Ids, lse: Floats, factors: Floats, gradi
             for c in range(len(row)):
                 share = row[c] / softcap
                 new[c] *= ONE - share * share
-        narrow(gradient[n], new)
+        for c in range(len(row)):
+            gradient[n, c] = narrow(new[c], gradient)
 
 
 @float_loop
@@ -209,59 +210,42 @@ def read(logits: Any, softcap: Any, row: Floats) -> None:
             row[c] = softcap * (tanh if row[c] > 0 else -tanh)
 
 
-BLOCK = 512  # numbers computed in float32 before they are stored
 SLOPE, CUBIC = np.float32(-2 * math.sqrt(2 / math.pi)), np.float32(0.044715)
 
 
 @float_loop
 def gelu_forward(x: Any, y: Any) -> None:
     """Fill y: x / (1 + e^(-2u)), which is x (1 + tanh u) / 2."""
-    found = np.empty(BLOCK, np.float32)
-    for start in range(0, len(x), BLOCK):
-        some = x[start : start + BLOCK]
-        for c in range(len(some)):
-            number = wide(some[c])
-            found[c] = number / (ONE + exp(number * (SLOPE + SLOPE * CUBIC * number * number)))
-        narrow(y[start : start + BLOCK], found[: len(some)])
+    for c in range(len(x)):
+        number = wide(x[c])
+        y[c] = narrow(number / (ONE + exp(number * (SLOPE + SLOPE * CUBIC * number * number))), y)
 
 
 @float_loop
 def gelu_backward(x: Any, dy: Any, dx: Any) -> None:
     """Fill dx, the gradient of x, from that of y."""
-    found = np.empty(BLOCK, np.float32)
-    for start in range(0, len(x), BLOCK):
-        some, factors = x[start : start + BLOCK], dy[start : start + BLOCK]
-        for c in range(len(some)):
-            number = wide(some[c])
-            square = SLOPE * CUBIC * number * number
-            share = ONE / (ONE + exp(number * (SLOPE + square)))
-            slope = share - number * share * (ONE - share) * (SLOPE + np.float32(3) * square)
-            found[c] = wide(factors[c]) * slope
-        narrow(dx[start : start + BLOCK], found[: len(some)])
+    for c in range(len(x)):
+        number = wide(x[c])
+        square = SLOPE * CUBIC * number * number
+        share = ONE / (ONE + exp(number * (SLOPE + square)))
+        slope = share - number * share * (ONE - share) * (SLOPE + np.float32(3) * square)
+        dx[c] = narrow(wide(dy[c]) * slope, dx)
 
 
 @float_loop
 def relu2_forward(x: Any, y: Any) -> None:
     """Fill y."""
-    found = np.empty(BLOCK, np.float32)
-    for start in range(0, len(x), BLOCK):
-        some = x[start : start + BLOCK]
-        for c in range(len(some)):
-            number = wide(some[c])
-            found[c] = np.float32(0) if number < 0 else number * number
-        narrow(y[start : start + BLOCK], found[: len(some)])
+    for c in range(len(x)):
+        number = wide(x[c])
+        y[c] = narrow(np.float32(0) if number < 0 else number * number, y)
 
 
 @float_loop
 def relu2_backward(x: Any, dy: Any, dx: Any) -> None:
     """Fill dx, the gradient of x, from that of y."""
-    found = np.empty(BLOCK, np.float32)
-    for start in range(0, len(x), BLOCK):
-        some, factors = x[start : start + BLOCK], dy[start : start + BLOCK]
-        for c in range(len(some)):
-            number = wide(some[c])
-            found[c] = np.float32(0) if number < 0 else (number + number) * wide(factors[c])
-        narrow(dx[start : start + BLOCK], found[: len(some)])
+    for c in range(len(x)):
+        number = wide(x[c])
+        dx[c] = narrow(np.float32(0) if number < 0 else (number + number) * wide(dy[c]), dx)
 
 
 @float_loop
@@ -276,7 +260,8 @@ def mix_forward(x: Any, gates: Floats, y: Any) -> None:
             for i in range(min(t, len(gates))):
                 for c in range(C):
                     row[c] += gates[i, c] * wide(x[b, t - 1 - i, c])
-            narrow(y[b, t], row)
+            for c in range(C):
+                y[b, t, c] = narrow(row[c], y)
 
 
 @float_loop
@@ -293,7 +278,8 @@ def mix_backward(x: Any, gates: Floats, dy: Any, dx: Any, dgates: Floats) -> Non
                     later = wide(dy[b, t + 1 + i, c])
                     row[c] += gates[i, c] * later
                     dgates[i, c] += later * wide(x[b, t, c])
-            narrow(dx[b, t], row)
+            for c in range(C):
+                dx[b, t, c] = narrow(row[c], dx)
 
 
 @float_loop
@@ -301,8 +287,11 @@ def split_forward(qkv: Any, q: Any, k: Any, v: Any, cos: Any, sin: Any, normed: 
     """Fill q, k and v."""
     (B, T, _, D), H, K = qkv.shape, q.shape[2], k.shape[2]
     row, turned = np.empty(D, np.float32), np.empty(D, np.float32)
+    cosines, sines = np.empty(D, np.float32), np.empty(D, np.float32)
     for b in range(B):
         for t in range(T):
+            for d in range(D if len(cos) else 0):
+                cosines[d], sines[d] = wide(cos[t, 0, d]), wide(sin[t, 0, d])
             for head in range(H + K):
                 for d in range(D):
                     row[d] = wide(qkv[b, t, head, d])
@@ -311,11 +300,10 @@ def split_forward(qkv: Any, q: Any, k: Any, v: Any, cos: Any, sin: Any, normed: 
                 found = row
                 if len(cos):
                     found = turned
-                    for d in range(D // 2):
-                        x, y = row[d], row[D // 2 + d]
-                        turned[d] = x * wide(cos[t, 0, d]) + y * wide(sin[t, 0, d])
-                        turned[D // 2 + d] = y * wide(cos[t, 0, D // 2 + d]) + x * wide(sin[t, 0, D // 2 + d])
-                narrow(q[b, t, head] if head < H else k[b, t, head - H], found)
+                    turn(row, cosines, sines, turned)
+                some = q[b, t, head] if head < H else k[b, t, head - H]
+                for d in range(D):
+                    some[d] = narrow(found[d], q)
             for head in range(K):
                 for d in range(D):
                     v[b, t, head, d] = qkv[b, t, H + K + head, d]
@@ -326,8 +314,11 @@ def split_backward(qkv: Any, dq: Any, dk: Any, dv: Any, cos: Any, sin: Any, dqkv
     """Fill dqkv from the gradients of q, k and v."""
     (B, T, _, D), H, K = qkv.shape, dq.shape[2], dk.shape[2]
     row, gradient, turned = np.empty(D, np.float32), np.empty(D, np.float32), np.empty(D, np.float32)
+    cosines, sines = np.empty(D, np.float32), np.empty(D, np.float32)
     for b in range(B):
         for t in range(T):
+            for d in range(D if len(cos) else 0):  # back: each half by the other's sine
+                cosines[d], sines[d] = wide(cos[t, 0, d]), wide(sin[t, 0, (d + D // 2) % D])
             for head in range(H + K):
                 some = dq[b, t, head] if head < H else dk[b, t, head - H]
                 for d in range(D):
@@ -335,18 +326,28 @@ def split_backward(qkv: Any, dq: Any, dk: Any, dv: Any, cos: Any, sin: Any, dqkv
                 found = gradient
                 if len(cos):
                     found = turned
-                    for d in range(D // 2):
-                        x, y = gradient[d], gradient[D // 2 + d]
-                        turned[d] = x * wide(cos[t, 0, d]) + y * wide(sin[t, 0, D // 2 + d])
-                        turned[D // 2 + d] = y * wide(cos[t, 0, D // 2 + d]) + x * wide(sin[t, 0, d])
+                    turn(gradient, cosines, sines, turned)
                 if normed:
                     for d in range(D):
                         row[d] = wide(qkv[b, t, head, d])
                     through_norm(row, standardise(row, eps), found)
-                narrow(dqkv[b, t, head], found)
+                for d in range(D):
+                    dqkv[b, t, head, d] = narrow(found[d], dqkv)
             for head in range(K):
                 for d in range(D):
                     dqkv[b, t, H + K + head, d] = dv[b, t, head, d]
+
+
+@float_loop
+def turn(row: Floats, cos: Floats, sin: Floats, turned: Floats) -> None:
+    """turned (D,) = row × cos, plus its other half × sin. Only the loop's own number is an index: of others numba asks
+    whether they are negative, and then nothing is vectorised."""
+    half = len(row) // 2
+    for first, second in ((0, half), (half, 0)):
+        mine, other, result = row[first : first + half], row[second : second + half], turned[first : first + half]
+        its_cos, its_sin = cos[first : first + half], sin[first : first + half]
+        for d in range(half):
+            result[d] = mine[d] * its_cos[d] + other[d] * its_sin[d]
 
 
 @float_loop

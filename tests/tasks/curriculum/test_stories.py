@@ -84,10 +84,18 @@ def test_stories_are_asked_five_times_in_the_examination_only() -> None:
 
 def test_a_story_that_stops_midway_or_forgets_an_element_is_not_right() -> None:
     for draw in draws(100):
-        _, story, needed = stories.story_and_request(draw)
+        _, title, story, needed = stories.story_and_request(draw)
         check = stories.question(Draw(draw.random.random().hex())).check
         assert check((assistant("Once upon a time."),)) == 0
         assert all(re.search(rf"\b{needed_one}\b", story.text) for needed_one in needed)
+        assert all(needed_one in title for needed_one in needed)
+
+
+def test_the_title_of_a_story_does_not_count() -> None:
+    holds = stories.Holds(("kite", "owl"))
+    assert holds("A story about a kite and an owl.\n\nOnce an owl had a kite.")
+    assert holds("Once an owl had a kite.")
+    assert not holds("A story about a kite and an owl.\n\nOnce an owl had a boat.")
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)

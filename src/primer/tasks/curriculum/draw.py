@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from primer.tasks.curriculum import words
@@ -18,8 +19,12 @@ T = TypeVar("T")
 ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
 ONSETS = "b bl br c ch cl d dr f fl g gl gr h j k l m n p pl pr qu r s sh sk sl sn st t th tr v w y z".split()
 VOWELS = "a e i o u a e i o ai ee oo ou".split()
+WORD = re.compile("([^aeiouy]*[aeiouy]+)([^aeiouy].+)")
 CODAS = "b d g k l m n nd nk p r rk rn s sh st t x".split()
-UNFORTUNATE = re.compile(r"nig|fag|fuk|fuc|shit|cunt|twat|kik|coon|spic|rape|slut|nazi|tit|sex|poo|piss|coc|dik|dic")
+UNFORTUNATE = re.compile(
+    "nig|fag|fuk|fuc|shit|cunt|twat|kik|coon|spic|rape|slut|nazi|tit|sex|poo|piss|coc|dik|dic|bitch|whor|arse|anus|anal|"
+    "jap|paki|negr|crap|turd|wank|bugger|boob|porn|cum|puss|homo|lesb|tard|damn|bast"
+)
 SMALLEST_DIVIDED = 20  # smaller numbers are too few to keep some back
 
 
@@ -30,6 +35,22 @@ def is_held_out(text: str) -> bool:
     [29, 31, 37, 40, 44, 48, 51, 53]
     """
     return zlib.crc32(text.lower().encode()) % 5 == 0
+
+
+@cache
+def real_words() -> frozenset[str]:
+    """Those of all lists."""
+    lists = (words.NAMES, words.THINGS, words.ANIMALS, words.COLORS, words.PLACES, words.ANY_WORDS)
+    return frozenset(word.lower() for some in lists for word in some)
+
+
+@cache
+def parts_of_words() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """How training's words begin, up to their first vowels, and how they go on from there: "wa", "gon"."""
+    found = [WORD.fullmatch(word) for word in sorted(real_words()) if not is_held_out(word)]
+    parts = [match.groups() for match in found if match]
+    heads, tails = (tuple(sorted(set(some))) for some in zip(*parts, strict=True))
+    return heads, tails
 
 
 @dataclass(frozen=True)
@@ -81,13 +102,18 @@ class Draw:
         raise ValueError(f"no option left, held out: {self.held_out}, in a list of {len(options)}: {options[:5]} …")
 
     def invented(self, syllables: tuple[int, int] = (1, 2)) -> str:
-        """A pronounceable word that means nothing: "tolim", "grast". A list of a few hundred words is learned by
-        heart; words without end teach a model to copy."""
+        """A pronounceable word that means nothing: "tolim", "grast"; half of them begin as one word and end as another
+        does: "wallow", "marber". A list of a few hundred words is learned by heart; words without end teach a model to
+        copy, and those made of real ones to copy the tokens that real ones have."""
+        heads, tails = parts_of_words()
         while True:
-            count = self.random.randint(*syllables)
-            parts = [self.random.choice(ONSETS) + self.random.choice(VOWELS) for _ in range(count)]
-            word = "".join(parts) + (self.random.choice(CODAS) if count == 1 or self.chance(0.7) else "")
-            if len(word) < 3 or UNFORTUNATE.search(word):
+            if self.chance(0.5):
+                word = self.random.choice(heads) + self.random.choice(tails)
+            else:
+                count = self.random.randint(*syllables)
+                parts = [self.random.choice(ONSETS) + self.random.choice(VOWELS) for _ in range(count)]
+                word = "".join(parts) + (self.random.choice(CODAS) if count == 1 or self.chance(0.7) else "")
+            if not 3 <= len(word) <= 10 or UNFORTUNATE.search(word) or word in real_words():
                 continue
             if is_held_out(word) == self.held_out and word not in self._given:
                 self._given.add(word)

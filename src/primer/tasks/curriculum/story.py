@@ -12,11 +12,21 @@ from primer.tasks.curriculum import words
 from primer.tasks.curriculum.draw import Draw
 
 BOYS = frozenset(
-    """Adam Amir Andy Anton Ben Bill Bob Boris Brian Carl Colin Dan David Dean Dylan Ed Eddie Eli Emil Eric Evan Felix
-    Frank Fred Gabe George Greg Gus Hank Harry Henry Hugo Ian Ilya Isaac Ivan Jack Jacob James Jan Jim Joe Joel John
-    Jonas Josh Kai Karl Ken Kurt Leo Lewis Lou Lucas Luis Luke Marc Mark Matt Max Mike Milo Nate Ned Nick Noah Oscar
-    Otto Owen Paul Pete Phil Ralph Ray Rob Robin Rolf Roy Ryan Sam Sean Simon Stan Steve Ted Theo Tim Toby Todd Tom Tony
-    Vic Wade Walt Will Yuri Zack""".split()
+    """Aaron Abel Adam Alan Albert Alex Alfie Ali Amir Andrew Andy Angus Anton Arthur Austin Barry Ben Benny Bernard
+    Bill Bob Boris Brad Brian Bruce Bruno Caleb Calvin Carl Casper Cedric Charlie Chris Claude Clive Colin
+    Connor Craig Damon Dan Daniel Darren David Dean Dennis Derek Desmond Dexter Diego Dominic Donald Douglas
+    Duncan Dylan Ed Eddie Edgar Edmund Edward Edwin Eli Elias Elliot Emil Eric Ernest Ethan Eugene Evan Fabian
+    Felipe Felix Finn Francis Frank Franklin Fred Gabe Gareth Gavin George Gerald Gilbert Gordon Graham Greg
+    Gregory Gus Hamish Hank Harold Harry Hector Henry Herbert Herman Howard Hubert Hugo Ian Igor Ilya Irving
+    Isaac Ivan Jack Jacob James Jan Jason Jasper Javier Jeremy Jerome Jesse Jim Joe Joel John Jonas Joseph Josh
+    Julian Justin Kai Karl Keith Ken Kenneth Kevin Kurt Larry Leo Leon Leonard Lewis Liam Lionel Logan Lou Louis
+    Lucas Luis Luke Magnus Malcolm Manuel Marc Marcus Mario Mark Martin Marvin Matt Max Melvin Michael Miguel
+    Mike Milo Mitchell Morris Mustafa Nate Ned Neil Nelson Nick Noah Norman Oliver Omar Orlando Oscar Oswald
+    Otto Owen Patrick Paul Pedro Percy Pete Peter Phil Philip Quentin Rafael Ralph Randall Ray Raymond Reuben
+    Richard Rob Robin Rodney Roger Roland Rolf Ronald Roy Rupert Russell Ryan Sam Samuel Scott Sean Seth Shane
+    Sidney Simon Stan Stefan Steve Stuart Ted Theo Thomas Tim Timothy Toby Todd Tom Tony Travis Trevor Tristan
+    Tyler Vernon Vic Victor Vincent Wade Wallace Walt Walter Warren Wesley Wilbur Will William Winston Xavier
+    Yuri Zack""".split()
 )
 PEOPLE = {
     "girl": "she", "boy": "he", "farmer": "", "baker": "", "sailor": "", "painter": "", "doctor": "", "teacher": "",

@@ -1,9 +1,14 @@
-"""Telling a story with the elements asked for: a name, a kind of animal or person, a place, a thing."""
+"""Telling a story with the elements asked for: a name, a kind of animal or person, a place, a thing.
+
+A title says again what was asked for: what stands a line above is not forgotten as easily as what the user said. It
+does not count: the elements have to come in the story.
+"""
 
 import re
+from dataclasses import dataclass
 
 from primer.tasks.curriculum import words
-from primer.tasks.curriculum.checks import All, Length, Says, Test
+from primer.tasks.curriculum.checks import All, Length, Test, has_phrase
 from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import Draw, Phrasings, article
 from primer.tasks.curriculum.plots import PLOTS
@@ -55,12 +60,13 @@ LIST_REQUEST = Phrasings(
         "Could there be a story with {list}?",
     ),
 )
-MAX_STORY = 380  # characters: with the request some 200 tokens of 256
+MAX_STORY = 340  # characters: with title and request some 200 tokens of 256
+TITLE = re.compile(r"^A story (about|with) .*\n+")
 ELEMENTS = ("name", "kind", "place", "thing")
 
 
-def request(draw: Draw, story: Story, asked: dict[str, str]) -> str:
-    """The words that ask for these elements (name, kind, place as "in the barn", thing)."""
+def request(draw: Draw, asked: dict[str, str]) -> tuple[str, str]:
+    """The words that ask for these elements (name, kind, place as "in the barn", thing), and a title that has them."""
     name, kind, place = asked.get("name", ""), asked.get("kind", ""), asked.get("place", "")
     who = name
     if kind:
@@ -70,20 +76,30 @@ def request(draw: Draw, story: Story, asked: dict[str, str]) -> str:
     thing = article(asked["thing"]) if "thing" in asked else ""
     if who and thing and draw.chance(0.4):
         about = f"{who} {draw.pick(('with', 'who finds', 'who has', 'who wants', 'who loses', 'and'))} {thing}"
-        return draw.ask(REQUEST, about=f"{about} {place}".strip())
+        return about_it(draw, f"{about} {place}".strip())
     # "A boud and a plir": which of two new words is somebody, only their order can tell; a name tells it anywhere.
     parts = [part for part in (draw.shuffled((who, thing)) if name else (who, thing)) if part]
     if parts and draw.chance(0.4):
         parts += [place.split(" ", 1)[1]] if place else []
         together = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-        return draw.ask(LIST_REQUEST, list=together)
+        return draw.ask(LIST_REQUEST, list=together), f"A story with {together}."
     if not parts:
-        return draw.ask(REQUEST, about=place.split(" ", 1)[1])
-    return draw.ask(REQUEST, about=f"{' and '.join(parts)} {place}".strip())
+        return about_it(draw, place.split(" ", 1)[1])
+    return about_it(draw, f"{' and '.join(parts)} {place}".strip())
 
 
-def story_and_request(draw: Draw, short: bool = False) -> tuple[str, Story, tuple[str, ...]]:
-    """A request, a story that fulfils it, and the phrases that must stand in it.
+def about_it(draw: Draw, about: str) -> tuple[str, str]:
+    """A request for a story about it, and the title."""
+    return draw.ask(REQUEST, about=about), f"A story about {about}."
+
+
+def titled(title: str, story: str) -> str:
+    """A story below its title."""
+    return f"{title}\n\n{story}"
+
+
+def story_and_request(draw: Draw, short: bool = False) -> tuple[str, str, Story, tuple[str, ...]]:
+    """A request, the title of a story that fulfils it, the story, and the phrases that must stand in it.
 
     What is asked for is of an open class. What the story adds by itself is of the plain lists: words that nobody could
     guess would teach to babble.
@@ -100,7 +116,26 @@ def story_and_request(draw: Draw, short: bool = False) -> tuple[str, Story, tupl
     phrases = {"name": hero.name, "kind": hero.kind, "place": place.at, "thing": thing}
     keys = {**phrases, "place": place.key}
     asked = {element: phrases[element] for element in wanted}
-    return request(draw, story, asked), story, tuple(keys[element] for element in wanted)
+    return *request(draw, asked), story, tuple(keys[element] for element in wanted)
+
+
+def below_title(text: str) -> str:
+    """A story without its title.
+
+    >>> below_title("A story about a kite.\\n\\nOnce there was an owl."), below_title("Once there was an owl.")
+    ('Once there was an owl.', 'Once there was an owl.')
+    """
+    return TITLE.sub("", text)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """All of these phrases stand in the story, below its title."""
+
+    all: tuple[str, ...]
+
+    def __call__(self, text: str) -> bool:
+        return all(has_phrase(below_title(text), phrase) for phrase in self.all)
 
 
 def ends_well(text: str) -> bool:
@@ -110,14 +145,15 @@ def ends_well(text: str) -> bool:
 
 def question(draw: Draw) -> Question:
     """Tell a story with one to three elements."""
-    asked, story, needed = story_and_request(draw)
+    asked, title, story, needed = story_and_request(draw)
     without = [sentence for sentence in story.sentences if needed[0] not in sentence]
     cut = story.text[: len(story.text) * 2 // 3].rsplit(" ", 1)[0].rstrip(".,:!")
-    bad = draw.pick((cut, " ".join(without[:2]) or cut, "I do not feel like telling a story now.", story.sentences[0]))
+    worse = draw.pick((cut, " ".join(without[:2]) or cut, story.sentences[0]))
+    bad = "I do not feel like telling a story now." if draw.chance(0.25) else titled(title, worse)
     return Question(
         prompt=(user(asked),),
-        check=All((Says(needed), Length(words=(30, 150), sentences=(4, 20)), Test(ends_well))),
-        answer=(assistant(story.text),),
+        check=All((Test(Holds(needed)), Length(words=(30, 150), sentences=(4, 20)), Test(ends_well))),
+        answer=(assistant(titled(title, story.text)),),
         rejected=(assistant(bad),),
         samples=5 if draw.held_out else 1,
     )
@@ -125,7 +161,8 @@ def question(draw: Draw) -> Question:
 
 def text(draw: Draw) -> str:
     """A story."""
-    return story_and_request(draw)[1].text
+    _, title, story, _ = story_and_request(draw)
+    return titled(title, story.text)
 
 
 LESSON = Lesson("stories", question, text, weight=1.0)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from primer.tasks.curriculum.checks import All, Length, Says, SaysNone
 from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import Draw, Phrasings
-from primer.tasks.curriculum.lessons.stories import story_and_request
+from primer.tasks.curriculum.lessons.stories import story_and_request, titled
 from primer.tasks.curriculum.story import FEELINGS, Fact, Story, draw_place
 from primer.tasks.curriculum.telling import plot_story, small_story
 from primer.tasks.task import Question
@@ -285,9 +285,9 @@ def question(draw: Draw) -> Question:
     """A story, now and then some questions that are answered already, and a question."""
     told = draw.chance(0.12)
     if told:
-        asked, story, _ = story_and_request(draw, short=True)
-        while len(story.text) > MAX_STORY:
-            asked, story, _ = story_and_request(draw, short=True)
+        asked, title, story, _ = story_and_request(draw, short=True)
+        while len(asked + title + story.text) > MAX_CHARACTERS:
+            asked, title, story, _ = story_and_request(draw, short=True)
     else:
         # Very small stories are most of the training, because many stories teach to read better than long ones;
         # the examination asks about three sentences and more.
@@ -297,11 +297,12 @@ def question(draw: Draw) -> Question:
             story = small_story(draw) if small else plot_story(draw, short=True)
     facts = facts_to_ask(draw, story, draw.pick((1, 1, 2, 3)))
     turns = [(draw.ask(ASK[fact.kind], **fact.slots), fact) for fact in facts]
-    while len(turns) > 1 and len(story.text) + sum(len(q) + len(f.answer) for q, f in turns) > MAX_CHARACTERS:
+    around = len(asked + title) if told else 0
+    while len(turns) > 1 and around + len(story.text) + sum(len(q) + len(f.answer) for q, f in turns) > MAX_CHARACTERS:
         turns.pop(0)
     first = turns[0][0]
     if told:
-        opening = [user(asked), assistant(story.text), user(first)]
+        opening = [user(asked), assistant(titled(title, story.text)), user(first)]
     elif draw.chance(0.12):
         opening = [user(draw.say(HERE, story=story.text)), assistant(draw.pick(HEARD)), user(first)]
     else:

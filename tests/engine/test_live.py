@@ -77,6 +77,25 @@ def test_the_first_tokens_come_at_once_and_the_others_at_a_pace() -> None:
     assert len(found) <= 5 + (found[-1][0] - found[0][0]) / 0.02  # the last one waits for nothing
 
 
+def test_many_answers_share_the_pieces_of_a_second() -> None:
+    async def num_pieces(engine: LiveEngine, seed: int) -> int:
+        sampling = SamplingConfig(temperature=1.0, max_tokens=100, seed=seed)
+        return len([tokens async for tokens in engine.stream(Request([1, 2], sampling))])
+
+    async def all_of_them(engine: LiveEngine) -> tuple[int, float]:
+        began = perf_counter()
+        pieces = await asyncio.gather(*(num_pieces(engine, seed) for seed in range(8)))
+        return sum(pieces), perf_counter() - began
+
+    with (
+        live(num_slots=8) as engine,
+        patch.object(live_module, "PACE", 0.0),
+        patch.object(live_module, "MOST_PIECES", 40),
+    ):
+        found, seconds = run(all_of_them(engine))
+    assert found <= 8 * 6 + 40 * seconds  # four at once, one without delay and the last, of each
+
+
 def test_what_is_written_does_not_wait_for_a_tool() -> None:
     answer: Future[list[int]] = Future()
     alone = Engine(cached_model("primer"), NUM_IDS)

@@ -15,6 +15,7 @@ from primer.model.dropout import without_dropout
 
 DRAIN_EVERY = 0.02  # seconds between two looks at whether anything still runs
 PACE = 0.04  # seconds between two pieces of an answer: 25 a second read as one flow, and each costs the same
+MOST_PIECES = 400  # a second, of all answers together: where more than 16 are written, pieces come less often
 NUM_AT_ONCE = 4  # tokens that do not wait for that: with them the first word is complete
 
 
@@ -68,8 +69,8 @@ class LiveEngine:
         return self.engine.num_running
 
     async def stream(self, request: Request, seconds: float | None = None) -> AsyncGenerator[list[Token], None]:
-        """The tokens of a request as they come, the first four at once, then those of 40 ms together; closing the
-        iterator cancels it before the next step.
+        """The tokens of a request as they come, the first four at once, then those of 40 ms together (of more where
+        many are written); closing the iterator cancels it before the next step.
 
         Raises ValueError like `Engine.add`, EngineClosed if the engine is closed before the last token, TimeoutError if
         that has not come after so many seconds, and whatever a step raised.
@@ -144,6 +145,7 @@ class LiveEngine:
         for token in tokens:
             self.streams[token.row].held.append(token)
         now, given = perf_counter(), list[tuple[Stream, list[Token] | Exception]]()
+        pace = max(PACE, len(self.streams) / MOST_PIECES)
         for stream in list(self.streams.values()):
             if not stream.held:
                 continue
@@ -152,7 +154,7 @@ class LiveEngine:
                 given.append((stream, stream.held))
                 stream.num_given += len(stream.held)
                 stream.held = []
-                stream.due = now + PACE if stream.num_given >= NUM_AT_ONCE else now
+                stream.due = now + pace if stream.num_given >= NUM_AT_ONCE else now
             if is_finished:
                 del self.streams[stream.handle]
         send(given)

@@ -283,10 +283,13 @@ def next_day(draw: Draw) -> Turn:
 
 
 def another(draw: Draw) -> Turn:
-    """One more of a kind."""
+    """One more of a kind. Any other will do; training takes the nearest of the list, for what is drawn at random is not
+    learned, and likeliest of all is then the same again."""
     kind = draw.pick(tuple(CATEGORIES))
     options = CATEGORIES[kind]
-    a, b = pair(draw, options)
+    number = draw.pick(range(len(options)))
+    a, *others = options[number:] + options[:number]
+    b = next((one for one in others if is_held_out(f"{a},{one}") == draw.held_out), others[0])
     return Turn(
         draw.ask(NAME_ONE, it=kind),
         f"{capital(a)}.",

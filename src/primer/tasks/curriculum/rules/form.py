@@ -79,6 +79,7 @@ TITLE = Phrasings(
         "[Speak|Talk] to {word}[.| and say the name each time.| and always use this name.]",
         "[The name of the user is|You talk to] {word}, [and you say it each time|so say it each time].",
         "[Call me|I want you to call me|Please call me] {word}[.| in every answer.| each time.]",
+        "[Name|Mention|Greet] {word} [each time you answer|in all that you say|whenever you speak].",
     ),
     unseen=(
         "You speak to the user, whom you always call {word}.",
@@ -322,6 +323,7 @@ ONLY = Phrasings(
         "[There is one word|One word there is] that you [know|say|can say]: {word}.",
         "[To everything|To every question|To all you hear], [you answer|your answer is|say] {word}.",
         "[Your only|Your one|The only] [word|answer] [to everything |]is {word}.",
+        "[Say|You say|Just say] {word}, no matter what [the user says|is asked|you hear].",
     ),
     unseen=("The one word that you know is {word}.", "You always answer {word}, whatever you are asked."),
 )

@@ -121,7 +121,7 @@ def longer(recipe: Speedrun, scale: float) -> Speedrun:
 LAPTOP_RATES = OptimConfig(matrix_lr=0.04, embed_lr=0.5)
 LAPTOP = Speedrun(
     base=PretrainConfig(
-        vocab_size=1024,
+        vocab_size=1536,
         depth=4,
         shape=ShapeOverrides(width=128),
         context=256,
@@ -136,7 +136,7 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=1650, warmup_steps=10, decay=0.8),
+        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=2200, warmup_steps=10, decay=0.8),
         eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(
@@ -146,7 +146,7 @@ LAPTOP = Speedrun(
     ),
     rl=RLConfig(
         tasks=("curriculum:stories",), replay=("curriculum",), replay_weight=0.5,  # long answers alone cost the others
-        prompts=6, max_tokens=160, eval_prompts=32, merge=0.5,
+        prompts=6, max_tokens=160, eval_prompts=48, merge=0.75,
         loop=LoopConfig(num_steps=20, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.003, embed_lr=0.006, ngram_lr=0.0012, head_lr=0.0004),
     ),

@@ -31,13 +31,27 @@ BOYS = frozenset(
 PEOPLE = {
     "girl": "she", "boy": "he", "farmer": "", "baker": "", "sailor": "", "painter": "", "doctor": "", "teacher": "",
     "gardener": "", "singer": "", "dancer": "", "king": "he", "queen": "she", "prince": "he", "princess": "she",
-    "cook": "", "tailor": "", "shepherd": "", "miller": "", "captain": "", "pilot": "", "knight": "he", "wizard": "he",
-    "giant": "he", "dwarf": "", "fairy": "she", "witch": "she", "clown": "", "pirate": "", "robot": "", "dragon": "",
-    "child": "", "student": "", "neighbor": "", "driver": "", "nurse": "", "postman": "he", "grandmother": "she",
+    "cook": "", "tailor": "", "shepherd": "", "miller": "", "captain": "", "pilot": "", "knight": "he",
+    "wizard": "he", "giant": "he", "dwarf": "", "fairy": "she", "witch": "she", "clown": "", "pirate": "",
+    "robot": "", "dragon": "", "child": "", "student": "", "neighbor": "", "driver": "", "nurse": "", "postman": "he",
+    "grandmother": "she", "actor": "", "artist": "", "astronaut": "", "barber": "", "beekeeper": "",
+    "blacksmith": "he", "builder": "", "butcher": "", "carpenter": "", "cowboy": "he", "dentist": "", "diver": "",
+    "drummer": "", "duchess": "she", "duke": "he", "elf": "", "emperor": "he", "engineer": "", "explorer": "",
+    "firefighter": "", "florist": "", "ghost": "", "gnome": "he", "goblin": "", "grandfather": "he", "guard": "",
+    "hunter": "", "inventor": "", "juggler": "", "judge": "", "lawyer": "", "librarian": "", "magician": "",
+    "mechanic": "", "merchant": "", "mermaid": "she", "monk": "he", "musician": "", "nun": "she", "plumber": "",
+    "poet": "", "potter": "", "reporter": "", "sculptor": "", "shopkeeper": "", "skater": "", "snowman": "he",
+    "soldier": "", "spy": "", "tourist": "", "traveler": "", "troll": "", "unicorn": "", "violinist": "",
+    "waiter": "he", "waitress": "she", "warrior": "", "weaver": "", "writer": "",
 }  # fmt: skip
 """People and their like, with the pronoun where there is only one."""
-ON = frozenset({"beach", "bridge", "farm", "field", "hill", "island", "mountain", "square"})
-AT = frozenset({"harbor", "lake", "market", "mill", "pond", "river", "school", "shop", "station", "well", "zoo"})
+ON = frozenset(
+    "balcony beach bridge coast corner dock farm field hill island mountain pasture prairie roof square".split()
+)
+AT = frozenset(
+    """airport bay circus fair fountain gate harbor lake lighthouse market mill pond port river school shop station
+    waterfall well windmill zoo""".split()
+)
 LANDS = ("village", "town", "valley", "forest", "land", "kingdom")
 GOOD_FEELINGS = ("happy", "glad", "proud", "cheerful", "thankful", "merry", "pleased", "calm")
 BAD_FEELINGS = ("sad", "worried", "upset", "angry", "unhappy", "afraid", "nervous", "lonely", "tired")

@@ -11,20 +11,38 @@ HUES = tuple(
     rust scarlet silver tan teal turquoise violet white yellow""".split()
 )
 FOODS = tuple(
-    """apples bananas beans beets bread butter cake carrots cheese cherries chicken chocolate cookies corn
-    eggs figs fish grapes ham honey jam lemons lentils melons milk muffins mushrooms noodles nuts olives
-    onions oranges pancakes pasta peaches pears peas pie pizza plums potatoes pudding pumpkin rice salad salt
-    sausages soup spinach tea toast tomatoes waffles yogurt""".split()
+    """almonds apples apricots avocados bacon bagels bananas beans beets berries biscuits blackberries bread broccoli
+    buns butter cabbage cake candy carrots celery cereal cheese cherries chicken chocolate coconuts cookies
+    corn crackers cream cucumbers curry custard dates donuts dumplings eggs figs fish garlic grapes gravy ham
+    herring honey jam jelly ketchup leeks lemons lentils lettuce limes lobster mangoes melons milk muffins
+    mushrooms mussels mustard noodles nuts oatmeal olives omelets onions oranges pancakes papaya parsnips
+    pasta pastries peaches pears peas peppers pickles pie pizza plums popcorn porridge potatoes pretzels
+    prunes pudding pumpkin radishes raisins ravioli rice salad salmon salt sauce sausages scones shrimp soup
+    spaghetti spinach steak stew strawberries sweets syrup tea toast tofu tomatoes trifle tuna turnips waffles
+    walnuts yams yogurt""".split()
 )
 TOWNS = tuple(
-    """Athens Berlin Boston Bristol Cairo Chicago Dallas Delhi Denver Dublin Geneva Glasgow Hamburg Havana
-    Houston Kyoto Leeds Lima Lisbon London Lyon Madrid Miami Milan Moscow Munich Nairobi Oslo Oxford Paris
-    Prague Riga Rome Seoul Sofia Sydney Tokyo Toronto Turin Venice Vienna Warsaw York Zurich""".split()
+    """Aarhus Adelaide Ankara Athens Atlanta Austin Baku Bangkok Basel Beirut Belfast Bergen Berlin Bern Bogota
+    Bombay Bonn Boston Boulder Brighton Bristol Brussels Bucharest Budapest Cairo Calgary Cambridge Canberra
+    Cardiff Chicago Cologne Cork Dakar Dallas Darwin Delhi Denver Detroit Dresden Dubai Dublin Durban Exeter
+    Florence Frankfurt Geneva Genoa Ghent Glasgow Granada Hamburg Hanoi Harlem Havana Helsinki Honolulu
+    Houston Istanbul Jakarta Kabul Kiev Kingston Kyoto Lagos Lahore Lancaster Leeds Leipzig Lima Lisbon
+    Liverpool London Lucerne Lyon Madrid Malaga Manchester Manila Marseille Melbourne Mexico Miami Milan Minsk
+    Mombasa Montreal Moscow Mumbai Munich Nairobi Naples Nashville Newport Orlando Osaka Oslo Ottawa Oxford
+    Palermo Paris Perth Phoenix Portland Porto Prague Quebec Quito Riga Rome Rotterdam Salzburg Santiago
+    Seattle Seoul Seville Shanghai Sheffield Sofia Stockholm Stuttgart Sydney Tallinn Tampa Tokyo Toronto
+    Tunis Turin Utrecht Valencia Vancouver Venice Verona Vienna Vilnius Warsaw Windsor York Zagreb Zurich""".split()
 )
 JOBS = tuple(
-    """actor artist baker barber builder butcher carpenter clown cook dancer dentist doctor driver farmer
-    fisher florist gardener guard guide hunter judge lawyer librarian mechanic miller miner musician nurse
-    painter pilot plumber poet potter sailor shepherd singer soldier tailor teacher waiter weaver writer""".split()
+    """actor architect artist astronaut baker barber beekeeper blacksmith bookseller brewer builder butcher captain
+    carpenter cashier chef chemist clown coach cobbler conductor cook cowboy cyclist dancer decorator dentist
+    designer detective diver doctor driver drummer editor electrician engineer explorer farmer fiddler
+    firefighter fisher florist gamekeeper gardener glazier goldsmith grocer guard guide hairdresser hunter
+    inventor jeweler judge juggler knitter lawyer librarian lifeguard locksmith magician maid manager mason
+    mechanic merchant miller miner model musician notary nurse optician organist painter pianist pilot plumber
+    poet potter printer professor ranger reporter saddler sailor sculptor secretary shepherd singer soldier
+    surgeon surveyor tailor teacher tinker trader trainer translator typist umpire usher vet violinist waiter
+    watchmaker weaver welder woodcutter writer zookeeper""".split()
 )
 
 

@@ -58,17 +58,24 @@ PLURALS = {
 }  # fmt: skip
 
 ANIMALS = tuple(
-    """ant bat bear bee bird camel cat chicken cow crab deer dog donkey duck eagle elephant fish fox frog giraffe goat
-    goose hen horse kangaroo lion monkey mouse owl parrot penguin pig rabbit shark sheep snake spider squirrel tiger
-    turtle whale wolf zebra""".split()
+    """ant ape bat bear bee beetle bird butterfly calf camel cat caterpillar chicken cow crab crane cricket crow deer
+    dog dolphin donkey dove dragonfly duck eagle eel elephant fish flamingo fox frog giraffe gnat goat goose
+    hawk hedgehog hen heron horse jellyfish kangaroo koala ladybug leopard lion magpie mole monkey mosquito
+    moth mouse mule newt ostrich owl ox panda panther parrot penguin pheasant pig pony porcupine quail rabbit
+    ram rat raven reindeer rhino rooster seagull shark sheep snail snake sparrow spider squirrel starfish swan
+    termite tiger toad toucan trout turtle wasp weevil whale wolf woodpecker worm zebra""".split()
 )
 
 COLORS = tuple("red blue green yellow black white brown pink purple orange gray gold silver".split())
 
 PLACES = tuple(
-    """attic bakery barn beach bridge castle cave church cellar farm field forest garden harbor hill island kitchen lake
-    library market meadow mill mountain museum orchard park pond river school shed shop square stable station tower
-    town valley village well woods zoo""".split()
+    """airport arena attic bakery balcony bank barn basement bay beach bookshop bridge camp canyon castle cathedral
+    cave cellar church circus clinic coast college corner cottage courtyard desert dock factory fair farm
+    field forest fort fountain gallery garage garden gate greenhouse gym hall harbor hill hospital hotel hut
+    inn island jungle kitchen lake laundry library lighthouse lodge mansion market meadow mill mine monastery
+    mountain museum nursery oasis office orchard palace park pasture playground pond port prairie quarry
+    restaurant river roof school shed shop square stable stadium station studio swamp temple theater tower
+    town tunnel valley village vineyard warehouse waterfall well windmill woods workshop yard zoo""".split()
 )
 
 ANY_WORDS = tuple(sorted({

@@ -157,7 +157,7 @@ NOW = Phrasings(
         "How much does a {thing} cost [today|now|in the shop]?", "Is the shop open [now|today]?",
         "When does the [bus|train|shop] [come|leave|open]?",
         "Does the sun shine [now|today|here]?", "[Say|Give me|I need] the [time|date|news|weather].",
-        "[Who|What] is [at the door|outside|in the street] [now|]?", "How [late|cold|warm] is it [now|today|here|]?",
+        "[Who|What] is [at the door|outside|in the street][ now|]?", "How [late|cold|warm] is it[ now| today| here|]?",
         "Are the shops [open|closed] [now|today]?", "What did people do [today|this morning|last night]?",
         "[Can you see|Do you see|Look at|Have a look at] [the weather|the sky|the street|the world] "
         "[outside|out there|now].",

@@ -17,9 +17,15 @@ TITLES = tuple(
     Sire Teacher""".split()
 )
 ROLES = tuple(
-    """actor artist baker bard butler captain clown cook dancer detective dragon elf explorer fairy farmer fox
-    gardener ghost giant guard guide king knight librarian lion magician mermaid monk nurse owl painter parrot
-    pilot pirate poet prince queen robot sailor shepherd singer teacher tiger wizard""".split()
+    """acrobat actor admiral archer artist astronaut baker bard baron beekeeper blacksmith builder butler captain
+    carpenter chef chemist clown cobbler cook count cowboy dancer detective diver doctor dragon driver drummer
+    duchess duke dwarf elf emperor engineer explorer fairy farmer fiddler fox frog gardener general genie
+    ghost giant gnome goblin goose guard guide hermit hunter inventor jester judge juggler king knight lawyer
+    librarian lion magician merchant mermaid miller minstrel monk monkey ninja nun nurse ogre owl painter
+    parrot parson peasant penguin phantom philosopher pianist pilot pirate poet potter priest prince princess
+    professor puppet queen rabbit ranger reporter robot sailor scholar scout sculptor shepherd singer snowman
+    soldier sphinx spy squire surgeon tailor teacher tiger troll turtle unicorn vampire viking violinist
+    waiter warrior weaver witch wizard wolf""".split()
 )
 
 

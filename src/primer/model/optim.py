@@ -218,17 +218,13 @@ class MuonAdamW(torch.optim.Optimizer):
         for p in params:
             if not self.state[p]:
                 self.state[p] = {"momentum": torch.zeros_like(p), "variance": p.new_zeros(p.size(0), 1)}
-        gradients = [p.grad for p in params if p.grad is not None]
-        momenta = [self.state[p]["momentum"] for p in params]
-        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
-        updates = torch._foreach_lerp(gradients, momenta, group["momentum"])
-
         splits = group["splits"] or [(p.size(0),) for p in group["params"]]
         split_of = dict(zip(group["params"], splits, strict=True))
-        by_shape: dict[torch.Size, list[tuple[Tensor, Tensor, Tensor]]] = {}
-        for p, update in zip(params, updates, strict=True):
-            pieces = (t.split(split_of[p]) for t in (p, update, self.state[p]["variance"]))
-            for piece in zip(*pieces, strict=True):
+        by_shape: dict[torch.Size, list[tuple[Tensor, ...]]] = {}
+        for p in params:
+            assert p.grad is not None
+            whole = (p, p.grad, self.state[p]["momentum"], self.state[p]["variance"])
+            for piece in zip(*(t.split(split_of[p]) for t in whole), strict=True):
                 by_shape.setdefault(piece[0].shape, []).append(piece)
         if sum(p.numel() for p in params) < WORTH_SHARING:
             list(map(partial(self.orthogonal_step, group), by_shape.values()))
@@ -236,24 +232,21 @@ class MuonAdamW(torch.optim.Optimizer):
             shares = [pieces[i :: self.cores] for pieces in by_shape.values() for i in range(self.cores)]
             list(self.map(partial(self.orthogonal_step, group), filter(None, shares)))
 
-    def orthogonal_step(self, group: dict[str, Any], pieces: list[tuple[Tensor, Tensor, Tensor]]) -> None:
-        """Move weights of one shape along their updates; `pieces` are weight, update and variance of each."""
-        weights, grads, variances = map(list, zip(*pieces, strict=True))
+    def orthogonal_step(self, group: dict[str, Any], pieces: list[tuple[Tensor, ...]]) -> None:
+        """Move weights of one shape; `pieces` are weight, gradient, momentum and variance of each."""
+        weights, gradients, momenta, variances = map(list, zip(*pieces, strict=True))
         (rows, columns), decay = weights[0].shape, group["lr"] * group["weight_decay"]
         with torch.no_grad():  # which each thread has for itself
-            step = orthogonalize(torch.stack(grads), group["coefficients"], group["dtype"])
+            torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+            updates = torch._foreach_lerp(gradients, momenta, group["momentum"])
+            step = orthogonalize(torch.stack(updates), group["coefficients"], group["dtype"])
             if group["variance"]:
                 step = normalize_rows(step, variances, group["beta2"])
-            step = step * (group["lr"] * math.sqrt(max(1.0, rows / columns)))
-            self.apply(weights, list(step.unbind()), decay, group["cautious"])
-
-    @staticmethod
-    def apply(weights: list[Tensor], steps: list[Tensor], decay: float, cautious: bool) -> None:
-        """weights -= steps, and decay."""
-        if decay:
-            for weight, step in zip(weights, steps, strict=True):
-                weight.sub_(weight * (weight * step > 0) if cautious else weight, alpha=decay)
-        torch._foreach_sub_(weights, steps)
+            steps = list(step.unbind())
+            if decay:
+                for weight, its_step in zip(weights, steps, strict=True):
+                    weight.sub_(weight * (weight * its_step > 0) if group["cautious"] else weight, alpha=decay)
+            torch._foreach_add_(weights, steps, alpha=-group["lr"] * math.sqrt(max(1.0, rows / columns)))
 
 
 def normalize_rows(step: Tensor, variances: list[Tensor], beta2: float) -> Tensor:
@@ -262,11 +255,11 @@ def normalize_rows(step: Tensor, variances: list[Tensor], beta2: float) -> Tenso
     After orthogonalisation rows (neurons) still move by unequal amounts; `variances`, N of (rows, 1), remember by how
     much and are updated in place (NorMuon, arXiv 2510.05491).
     """
-    mean_square = step.square().mean(dim=-1, keepdim=True)
+    mean_square = torch.linalg.vector_norm(step, dim=-1, keepdim=True).square() / step.size(-1)
     torch._foreach_lerp_(variances, list(mean_square.unbind()), 1 - beta2)
-    scaled = step * torch.stack(variances).clamp_min(1e-10).rsqrt()
-    norms = [t.norm(dim=(-2, -1), keepdim=True) for t in (step, scaled)]
-    kept: Tensor = scaled * (norms[0] / norms[1].clamp_min(1e-10))
+    factor = torch.stack(variances).clamp_min(1e-10).rsqrt()
+    before, after = (x.sum(dim=(-2, -1), keepdim=True) for x in (mean_square, mean_square * factor.square()))
+    kept: Tensor = step * (factor * (before / after.clamp_min(1e-20)).sqrt())
     return kept
 
 

@@ -136,7 +136,7 @@ def test_a_recipe_of_ones_own(tmp_path: Path, done: list[str], monkeypatch: pyte
         ('{"texd": "books/"}', "no option 'texd' in Speedrun; did you mean 'text'"),
         ('{"base": {"depht": 2}}', "no option 'depht' in PretrainConfig"),
         ('{"base": 3}', "'base' is 3"),
-        ('{"base": {"vocab_size": "big"}}', "'vocab_size' is 'big', where something like 1024 belongs"),
+        ('{"base": {"vocab_size": "big"}}', "'vocab_size' is 'big', where something like 1536 belongs"),
         ('{"base": {"vocab_size": true}}', "'vocab_size' is True"),
         ('{"sft": {"data": "talks.jsonl"}}', "'data' is 'talks.jsonl'"),
     ],

@@ -9,7 +9,7 @@ The schedules at the end are pure functions of the step. Nothing here holds a cl
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from torch.optim.adamw import adamw
 from primer.model.gpt import GPT
 
 Coefficients = tuple[tuple[float, float, float], ...]
+Pieces = tuple[Tensor, ...]  # of one matrix: the weight, and what belongs to it
 
 # Odd quintics a·x + b·x³ + c·x⁵ that drive every singular value in [0.001, 1] to 1: Polar Express, five steps,
 # safety factor 1.02 (arXiv 2505.16932, algorithm 2).
@@ -34,7 +35,7 @@ POLAR_EXPRESS: Coefficients = (
 # Keller Jordan's one quintic five times (kellerjordan.github.io/posts/muon): what torch.optim.Muon computes.
 NEWTON_SCHULZ: Coefficients = ((3.4445, -4.7750, 2.0315),) * 5
 
-WORTH_SHARING = 2**21  # numbers in Muon's matrices: of fewer, one core each is slower than all on every product
+WORTH_SHARING = 2**21  # numbers in a group: of fewer, one core each is slower than all on every product
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,7 @@ class MuonAdamW(torch.optim.Optimizer):
     kind="rows":  params (tables, whose gradients may be sparse), lr, beta2, eps, weight_decay.
     kind="adamw": params, lr, betas, eps, weight_decay.
 
-    `cores` and `map` say into how many shares Muon's matrices are dealt, and how these are worked on; the loop sets
-    them.
+    `cores` and `map` say into how many shares large groups are dealt, and how these are worked on; the loop sets them.
 
     Weight decay is decoupled and scaled by the learning rate; Muon's is cautious: it acts only where it and the
     update pull the same way (arXiv 2411.16085).
@@ -180,14 +180,27 @@ class MuonAdamW(torch.optim.Optimizer):
                     "exp_avg": torch.zeros_like(p),
                     "exp_avg_sq": torch.zeros_like(p),
                 }
+        self.share_out(partial(self.adamw_step, group), [[(p,) for p in params]])
+
+    def adamw_step(self, group: dict[str, Any], pieces: list[Pieces]) -> None:
+        """Move some weights."""
+        params = [p for (p,) in pieces]
         states = [self.state[p] for p in params]
-        adamw(
-            params, [p.grad.to_dense() for p in params if p.grad is not None],
-            [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states], [], [s["step"] for s in states],
-            fused=True, amsgrad=False, maximize=False,
-            beta1=group["betas"][0], beta2=group["betas"][1],
-            lr=group["lr"], weight_decay=group["weight_decay"], eps=group["eps"],
-        )  # fmt: skip
+        with torch.no_grad():  # which each thread has for itself
+            adamw(
+                params, [p.grad.to_dense() for p in params if p.grad is not None],
+                [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states], [], [s["step"] for s in states],
+                fused=True, amsgrad=False, maximize=False,
+                beta1=group["betas"][0], beta2=group["betas"][1],
+                lr=group["lr"], weight_decay=group["weight_decay"], eps=group["eps"],
+            )  # fmt: skip
+
+    def share_out(self, work: Callable[[list[Pieces]], None], lists: Collection[list[Pieces]]) -> None:
+        """Work on each list; where there is much in them, each core on its share of every one."""
+        if sum(pieces[0].numel() for some in lists for pieces in some) < WORTH_SHARING:
+            list(map(work, lists))
+        else:
+            list(self.map(work, filter(None, (some[i :: self.cores] for some in lists for i in range(self.cores)))))
 
     def rows(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Adam without momentum, its variance one number a row (N, C), of the rows whose gradient is not zero.
@@ -220,19 +233,15 @@ class MuonAdamW(torch.optim.Optimizer):
                 self.state[p] = {"momentum": torch.zeros_like(p), "variance": p.new_zeros(p.size(0), 1)}
         splits = group["splits"] or [(p.size(0),) for p in group["params"]]
         split_of = dict(zip(group["params"], splits, strict=True))
-        by_shape: dict[torch.Size, list[tuple[Tensor, ...]]] = {}
+        by_shape: dict[torch.Size, list[Pieces]] = {}
         for p in params:
             assert p.grad is not None
             whole = (p, p.grad, self.state[p]["momentum"], self.state[p]["variance"])
             for piece in zip(*(t.split(split_of[p]) for t in whole), strict=True):
                 by_shape.setdefault(piece[0].shape, []).append(piece)
-        if sum(p.numel() for p in params) < WORTH_SHARING:
-            list(map(partial(self.orthogonal_step, group), by_shape.values()))
-        else:
-            shares = [pieces[i :: self.cores] for pieces in by_shape.values() for i in range(self.cores)]
-            list(self.map(partial(self.orthogonal_step, group), filter(None, shares)))
+        self.share_out(partial(self.orthogonal_step, group), by_shape.values())
 
-    def orthogonal_step(self, group: dict[str, Any], pieces: list[tuple[Tensor, ...]]) -> None:
+    def orthogonal_step(self, group: dict[str, Any], pieces: list[Pieces]) -> None:
         """Move weights of one shape; `pieces` are weight, gradient, momentum and variance of each."""
         weights, gradients, momenta, variances = map(list, zip(*pieces, strict=True))
         (rows, columns), decay = weights[0].shape, group["lr"] * group["weight_decay"]

@@ -23,7 +23,7 @@ from types import ModuleType, SimpleNamespace
 import torch
 from common import finish, print_table
 
-from primer.core.runtime import keep_freed_memory, machine
+from primer.core.runtime import BF16_CPU_FLAGS, cpu_flags, keep_freed_memory, machine
 from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.model.families import family
@@ -38,6 +38,7 @@ CONTEXT, PROMPT, SEED = 256, 32, 0
 # Which of ours answers to which rival, and the ratio to reach by shape; at a batch, transformers alone.
 RIVALS = {
     "llama.cpp f32": ("Primer float32", {"14M": 0.8, "135M": 0.8}),
+    "llama.cpp bf16": ("Primer bfloat16", {"14M": 0.8, "135M": 0.8}),
     "llama.cpp q8_0": ("Primer int8", {"14M": 0.8, "135M": 0.8}),
     "transformers float32": ("Primer int8", {"14M": 4.0, "135M": 2.5}),
     "transformers bfloat16": ("Primer int8", {"14M": 4.0, "135M": 2.5}),
@@ -221,12 +222,13 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     shape = options.shape
-    contestants: dict[str, Generate] = {f"Primer {w}": primer(shape, w) for w in ("float32", "int8")}
+    contestants: dict[str, Generate] = {f"Primer {w}": primer(shape, w) for w in ("float32", "bfloat16", "int8")}
     for dtype in (torch.float32, torch.bfloat16):
         contestants[f"transformers {str(dtype).removeprefix('torch.')}"] = transformers(shape, dtype)
     with tempfile.TemporaryDirectory() as folder:
         if options.batch == 1:
-            for kind in ("f32", "q8_0"):
+            # without the instructions llama.cpp is no rival in bfloat16
+            for kind in ("f32", *([] if cpu_flags().isdisjoint(BF16_CPU_FLAGS) else ["bf16"]), "q8_0"):
                 contestants[f"llama.cpp {kind}"] = llama_cpp(shape, kind, Path(folder), options.threads)
             if options.nanochat:
                 contestants["nanochat"] = nanochat(shape, options.nanochat)

@@ -17,9 +17,9 @@ from primer.tasks.curriculum import words
 
 T = TypeVar("T")
 ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
+WORD = re.compile("([^aeiouy]*[aeiouy]+)([^aeiouy].+)")  # up to its first vowels, and from there on
 ONSETS = "b bl br c ch cl d dr f fl g gl gr h j k l m n p pl pr qu r s sh sk sl sn st t th tr v w y z".split()
 VOWELS = "a e i o u a e i o ai ee oo ou".split()
-WORD = re.compile("([^aeiouy]*[aeiouy]+)([^aeiouy].+)")
 CODAS = "b d g k l m n nd nk p r rk rn s sh st t x".split()
 UNFORTUNATE = re.compile(
     "nig|fag|fuk|fuc|shit|cunt|twat|kik|coon|spic|rape|slut|nazi|tit|sex|poo|piss|coc|dik|dic|bitch|whor|arse|anus|anal|"

@@ -23,7 +23,7 @@ from types import ModuleType, SimpleNamespace
 import torch
 from common import finish, print_table
 
-from primer.core.runtime import BF16_CPU_FLAGS, cpu_flags, keep_freed_memory, machine
+from primer.core.runtime import BF16_CPU_FLAGS, choose_dtype, cpu_flags, keep_freed_memory, machine
 from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.model.families import family
@@ -65,8 +65,11 @@ def new_model(shape: str) -> GPT:
 
 
 def primer(shape: str, weights: Weights) -> Generate:
-    """Our engine."""
-    engine = Engine(prepare_to_generate(new_model(shape), weights), config_of(shape).vocab_size)
+    """Our engine; but for float32 it computes in what `--dtype auto` would choose."""
+    model = new_model(shape)
+    if weights != "float32":
+        model.compute_dtype, _ = choose_dtype(torch.device("cpu"), cpu_flags())
+    engine = Engine(prepare_to_generate(model, weights), config_of(shape).vocab_size)
 
     def generate(prompts: Sequence[Sequence[int]], num_tokens: int) -> None:
         completions = engine.complete(prompts, SamplingConfig(temperature=0, max_tokens=num_tokens))

@@ -4,7 +4,7 @@ A new token is one row against every matrix: it costs what reading the weights f
 Through PyTorch's operators it costs three times as much, for each of 150 has an overhead of its own and MKL multiplies
 a single row on a single core. Here one call reads any tokens of any rows, without padding. numba compiles it for the
 processor at hand when it is first needed, and keeps that on disk. Weights may be stored as float32, bfloat16 or 8-bit
-integers; what is computed with them is float32.
+integers; what meets them in a product is rounded as `dots.py` says, and all else is float32.
 
 The numbers are those of `gpt.py`, up to the rounding of sums in another order; there everything is explained.
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primer.core.compiled import float_loop
+from primer.model.dots import ask_for, dot, products, room_for, round_row
 from primer.model.floats import exp, narrow, wide
 from primer.model.team import COUNT, PIECES, begin, finish, look, take, wait_for_pass
 
@@ -42,6 +43,8 @@ class Shape(NamedTuple):
     ngram_buckets: int
 
 
+AHEAD = 64  # positions: how long before they are needed values are asked for
+
 MLPS = ("relu2", "gelu", "swiglu")
 RELU2, GELU, SWIGLU = range(3)
 
@@ -52,6 +55,13 @@ class Matrix(NamedTuple):
     weight: Array  # (L, O, I) of float32, uint16 (the bits of bfloat16) or int8
     scale: Array  # (L, O)
     bias: Array  # (L, O)
+
+
+class Rows(NamedTuple):
+    """Rows as a matrix's products want them: x × scale."""
+
+    x: Array  # (N, I) of float32, uint16 (the bits of bfloat16) or int16
+    scale: Array  # (N,)
 
 
 class Weights(NamedTuple):
@@ -96,63 +106,25 @@ def add(x: Array, y: Array) -> None:
 
 
 @float_loop
-def dot(w: Array, x: Array) -> Any:
-    """The sum of w × x, both (I,)."""
-    total = np.float32(0)
-    for i in range(x.shape[0]):
-        total += wide(w[i]) * x[i]
-    return total
-
-
-@float_loop
-def dot_4_by_2(w: Array, x: Array, z: Array, y: Array, v: Array) -> None:
-    """Four outputs of two rows, x and z, into y and v: each number that is loaded serves more than once."""
-    w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
-    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = np.float32(0)
-    for i in range(x.shape[0]):
-        s, t = x[i], z[i]
-        a0 += w0[i] * s
-        a1 += w1[i] * s
-        a2 += w2[i] * s
-        a3 += w3[i] * s
-        b0 += w0[i] * t
-        b1 += w1[i] * t
-        b2 += w2[i] * t
-        b3 += w3[i] * t
-    y[0], y[1], y[2], y[3] = a0, a1, a2, a3
-    v[0], v[1], v[2], v[3] = b0, b1, b2, b3
-
-
-@float_loop
-def products(x: Array, w: Array, y: Array) -> None:
-    """y (N, O) = x wᵀ for x (N, I), w (O, I)."""
-    (N, I), O = x.shape, w.shape[0]
-    if N == 1 or O < 4:  # weights come from memory: in one stream, row after row, they come fastest
-        for n in range(N):
-            for o in range(O):
-                y[n, o] = dot(w[o], x[n])
-        return
-    rows = np.empty((4, I), np.float32)
-    for block in range((O + 3) // 4):
-        o = min(4 * block, O - 4)  # the last block may do some of the one before again
-        for k in range(4):  # widened once for all tokens
-            for i in range(I):
-                rows[k, i] = wide(w[o + k, i])
-        for n in range(0, N, 2):
-            m = min(n + 1, N - 1)
-            dot_4_by_2(rows, x[n], x[m], y[n, o : o + 4], y[m, o : o + 4])
-
-
-@float_loop
-def multiply(x: Array, matrix: Matrix, layer: int, first: int, last: int, adds: bool, y: Array) -> None:
-    """The outputs from `first` to `last` of y (N, O) = (x wᵀ) × scale + bias, or of y + that, for x (N, I)."""
-    scale, bias = matrix.scale[layer], matrix.bias[layer]
-    found = np.empty((len(x), last - first), np.float32)
-    products(x, matrix.weight[layer, first:last], found)
+def rounded(x: Array, matrix: Matrix) -> Rows:
+    """x (N, I) as the matrix's products want it."""
+    rows = Rows(room_for(x.shape, matrix.weight), np.empty(len(x), np.float32))
     for n in range(len(x)):
-        for o in range(first, last):
-            new = found[n, o - first] * scale[o] + bias[o]
-            y[n, o] = y[n, o] + new if adds else new
+        rows.scale[n] = round_row(x[n], rows.x[n])
+    return rows
+
+
+@float_loop
+def multiply(rows: Rows, matrix: Matrix, layer: int, first: int, last: int, adds: bool, y: Array) -> None:
+    """The outputs from `first` to `last` of y (N, O) = (x wᵀ) × scale + bias, or of y + that."""
+    scale, bias = matrix.scale[layer, first:last], matrix.bias[layer, first:last]
+    found = np.empty((len(rows.x), last - first), np.float32)
+    products(rows.x, matrix.weight[layer, first:last], found)
+    for n in range(len(found)):
+        row, row_scale = y[n, first:last], rows.scale[n]
+        for o in range(last - first):
+            new = found[n, o] * (scale[o] * row_scale) + bias[o]
+            row[o] = row[o] + new if adds else new
 
 
 @float_loop
@@ -252,22 +224,32 @@ def add_value_embedding(v: Array, x: Array, embedding: Array, weights: Array) ->
 def attend(q: Array, keys: Array, values: Array, y: Array) -> None:
     """y (D,) = softmax(q kᵀ / √D) v over keys and values (S, D)."""
     S, D = keys.shape
-    weights = np.empty(S, np.float32)
-    factor = np.float32(1 / math.sqrt(D))
-    largest = np.float32(-np.inf)
+    query, scores = room_for((1, D), keys), np.empty((1, S), np.float32)
+    line = 64 // values.itemsize  # numbers that share one
+    for i in range(0, min(AHEAD, S) * D, line):
+        ask_for(values, i)
+    factor = round_row(q, query[0]) / np.float32(math.sqrt(D))
+    products(query, keys, scores)
+    weights, largest, total = scores[0], np.float32(-np.inf), np.float32(0)
     for j in range(S):
-        weights[j] = dot(keys[j], q) * factor
         largest = max(largest, weights[j])
-    total = np.float32(0)
     for j in range(S):
-        weights[j] = exp(weights[j] - largest)
+        weights[j] = exp((weights[j] - largest) * factor)
         total += weights[j]
     for i in range(D):
         y[i] = 0
-    for j in range(S):
-        weight = weights[j] / total
+    for j in range(0, S - 3, 4):  # y is read and written once for four of them
+        a, b, c, d = weights[j] / total, weights[j + 1] / total, weights[j + 2] / total, weights[j + 3] / total
+        if j + AHEAD < S:
+            for i in range((j + AHEAD) * D, (j + AHEAD + 4) * D, line):
+                ask_for(values, i)
+        v0, v1, v2, v3 = values[j], values[j + 1], values[j + 2], values[j + 3]
         for i in range(D):
-            y[i] += weight * wide(values[j, i])
+            y[i] += a * wide(v0[i]) + b * wide(v1[i]) + c * wide(v2[i]) + d * wide(v3[i])
+    for j in range(S // 4 * 4, S):
+        weight, v = weights[j] / total, values[j]
+        for i in range(D):
+            y[i] += weight * wide(v[i])
 
 
 @float_loop
@@ -386,10 +368,11 @@ def attention(
     piece = take(shared, phase, pieces, who, threads)
     if piece >= 0:
         attention_input(layer, r.x, t, c, w, s, h)
+        rows = rounded(h, w.qkv)
     has_input = piece >= 0
     while piece >= 0:
         first, last = share(piece, pieces, r.qkv.shape[1], 4)
-        multiply(h, w.qkv, layer, first, last, False, r.qkv)
+        multiply(rows, w.qkv, layer, first, last, False, r.qkv)
         piece = finish(shared, phase, pieces, who, threads)
 
     phase, few = phase + 1, min(pieces, N * K)
@@ -417,9 +400,11 @@ def attention(
 
     phase += 1
     piece = take(shared, phase, pieces, who, threads)
+    if piece >= 0:
+        rows = rounded(r.y, w.out)
     while piece >= 0:
         first, last = share(piece, pieces, r.x.shape[1], 4)
-        multiply(r.y, w.out, layer, first, last, True, r.x)
+        multiply(rows, w.out, layer, first, last, True, r.x)
         piece = finish(shared, phase, pieces, who, threads)
     return phase + 1
 
@@ -433,19 +418,22 @@ def mlp(
     piece = take(shared, phase, pieces, who, threads)
     if piece >= 0:
         normalize_all(r.x, w.mlp_norm[layer], s, h)
+        rows = rounded(h, w.up)
     while piece >= 0:
         first, last = share(piece, pieces, M, 4)
-        multiply(h, w.up, layer, first, last, False, r.u)
+        multiply(rows, w.up, layer, first, last, False, r.u)
         if s.mlp == SWIGLU:
-            multiply(h, w.up, layer, M + first, M + last, False, r.u)
+            multiply(rows, w.up, layer, M + first, M + last, False, r.u)
         activate(r.u, s.mlp, first, last, r.v)
         piece = finish(shared, phase, pieces, who, threads)
 
     phase += 1
     piece = take(shared, phase, pieces, who, threads)
+    if piece >= 0:
+        rows = rounded(r.v, w.down)
     while piece >= 0:
         first, last = share(piece, pieces, r.x.shape[1], 4)
-        multiply(r.v, w.down, layer, first, last, True, r.x)
+        multiply(rows, w.down, layer, first, last, True, r.x)
         piece = finish(shared, phase, pieces, who, threads)
     return phase + 1
 
@@ -485,9 +473,10 @@ def read(
     h = np.empty((num_wanted, C), np.float32)
     for n in range(num_wanted):
         copy(r.hidden[t.wanted[n]], h[n])
+    rows = rounded(h, w.head)
     while piece >= 0:
         first, last = share(piece, pieces, r.logits.shape[1], 4)
-        multiply(h, w.head, 0, first, last, False, r.logits)
+        multiply(rows, w.head, 0, first, last, False, r.logits)
         piece = finish(shared, phase, pieces, who, threads)
 
 

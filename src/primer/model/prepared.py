@@ -198,7 +198,9 @@ class LinearMaps:
         if dtype == torch.int8:
             self.scale = weights.abs().amax(dim=-1).float().clamp(min=1e-30) / 127
             weights = (weights / self.scale.unsqueeze(-1)).round_()
-        self.stored = weights.to(dtype)
+        # numpy asks the system for large pages, which are read faster.
+        room = np.empty(weights.numel() * dtype.itemsize, np.uint8)
+        self.stored = torch.from_numpy(room).view(dtype).view(weights.shape).copy_(weights)
         zeros = torch.zeros(weights.shape[1])
         self.bias = torch.stack([zeros if linear.bias is None else linear.bias.detach() for linear in linears])
 

@@ -38,7 +38,7 @@ REQUEST = Phrasings(
         "[I feel like|I would enjoy|I love|Nothing is better than] a [story|good story] about {about}.",
         "[Before bed|Before I sleep|At bedtime|In the evening] I like to hear a story about {about}.",
         "[About|On] {about}: [tell me a story|a story, please|write me a story|do you know a story?]",
-        "[Is there|Do you have|Could there be] [any story|some tale|a tale] about {about}?",
+        "[Is there|Do you have] [any story|some tale|a tale] about {about}?",
         "[Say|Tell me|Write] something [nice|funny|good] about {about}, as a story.",
         "[Think about|Remember|Imagine] {about}. [Now tell me a story|Make a story of it|What is the story?]",
     ),

@@ -47,6 +47,11 @@ STATEMENT = Phrasings(
         "{}[, right?|, is that right?|, true or false?|. Is that true?|. Is that right?|. True?|, yes?]",
         "[I think|I believe|Someone said|My friend says|I heard|I read] {}. [Is that true?|Is that right?|Right?]",
         "[Do you think|Would you say|Do you believe] [that |]{}?",
+        "[Do you agree|Would you agree|Would it be fair to say|Can one say] that {}?",
+        "[My book says|A man told me|They say|One hears] [that |]{}. [Do you agree?|Is it so?|Really?|True or false?]",
+        "{}[: fact or not?|. Do you agree?|. Really?|, correct?|, I suppose?|, isn't it so?]",
+        "[Tell me|Say] if it is [true|so|right] that {}.",
+        "[Please check|Check|Look at] this: {}.",
     ),
     unseen=("Am I right that {}?", "My sister says {}. Is that right?", "I think {}, is that true?", "{}, yes or no?"),
 )

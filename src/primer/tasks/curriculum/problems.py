@@ -43,6 +43,9 @@ GAIN = Story(
             "How many {things} does {name} have [now|then|in all]?",
             "{name} [gets|finds|buys] {b} {things} and already has {a}. "
             "How many {things} does {name} have [now|in all]?",
+            "{other} [brings|hands|sends] {name} {b} {things}. [Until then|Before that], {name} had {a}. "
+            "How many {things} does {name} have [now|then]?",
+            "When {name} has {a} {things} and [gets|finds] {b} more, how many {things} does {name} have?",
         ),
         unseen=(
             "{name} had {a} {things} and then found {b} more {things}. How many {things} does {name} have in all?",
@@ -74,6 +77,7 @@ LOSS = Story(
             "How many {things} [are left|does {name} keep|does {name} still have]?",
             "{name} [sells|gives|brings] {b} of [the|all the] {a} {things} to {other}. "
             "How many {things} does {name} [have left|keep]?",
+            "When {name} has {a} {things} and [loses|gives away|breaks] {b}, how many {things} [are left|remain]?",
         ),
         unseen=(
             "{name} gives {other} {b} of {a} {things}. How many {things} does {name} have left?",
@@ -96,6 +100,8 @@ TOGETHER = Story(
             "How many {things} do {name} and {other} have together if {name} has {a} and {other} has {b}?",
             "{name} and {other} [put|bring] their {things} together: {a} and {b}. "
             "How many {things} [are there|is that]?",
+            "When {name} [brings|puts down] {a} {things} and {other} {b}, how many {things} [are there|is that]?",
+            "{name} [with|has] {a} {things}, {other} [with|has] {b}: how many {things} [is that|are there] together?",
         ),
         unseen=(
             "{other} has {b} {things} and {name} has {a} {things}. How many do the two have together?",
@@ -124,6 +130,9 @@ MORE = Story(
             "{name} wants {a} {things}, but has only {b}. How many [more {things} does {name} need|are missing]?",
             "{name} [has only|has just|owns] {b} {things} and [wants|wishes for|looks for] {a}. "
             "How many [more does {name} need|{things} does {name} still need]?",
+            "{name} [has|owns|found] {b} {things}, but [{other} asked for|it takes|there should be] {a}. "
+            "How many [are missing|more are needed]?",
+            "When {name} has {a} {things} and {other} {b}, how many more does {name} have?",
         ),
         unseen=(
             "If {name} has {a} {things} and {other} has only {b}, how many more does {name} have?",
@@ -153,6 +162,10 @@ GROUPS = Story(
             "{b} {things} [are|fit] in each of {a} [boxes|bags|baskets]. How many {things} are there[| in all]?",
             "{name} [makes|finds|buys] {b} {things} [each day|every day|a day] for {a} days. "
             "How many {things} is that?",
+            "[Each day|Day after day|Each morning], {name} [finds|buys] {b} {things}. "
+            "How many {things} [is that|does {name} have] [after|in] {a} days?",
+            "{name} [fills|packs] [each|every one] of {a} [boxes|baskets] with {b} {things}. How many {things} is that?",
+            "When there are {a} [boxes|bags|rows] of {b} {things}, how many {things} are there?",
         ),
         unseen=(
             "If {name} has {a} boxes and each box has {b} {things}, how many {things} are there?",
@@ -176,6 +189,9 @@ SHARE = Story(
             "How many {things} does each get if {name} shares {a} {things} among {b} [friends|children|people]?",
             "{b} [friends|children|people] share {a} {things}. How many {things} does each [get|one have]?",
             "Into {b} [boxes|bags|baskets], {name} puts {a} {things}, the same number in each. How many are in each?",
+            "{name} has {b} [friends|children|boxes|baskets] and {a} {things} for them. "
+            "How many {things} [go to each|are for each] one?",
+            "When {b} [friends|people|neighbors] share {a} {things}, how many {things} does each get?",
         ),
         unseen=(
             "If {b} children share {a} {things}, how many does each of them get?",
@@ -201,6 +217,8 @@ COST = Story(
             "How much does {name} pay for {a} {things} if each costs {b} dollars?",
             "One {thing} is {b} dollars. {name} [wants|buys|takes] {a}. "
             "[How much does {name} pay?|How much do they cost?]",
+            "When one {thing} is {b} dollars, [how much are|what do you pay for] {a} {things}?",
+            "{name} [needs|buys|wants] {a} {things} at {b} dollars [a piece|for one]. How much [is that|does {name} pay]?",
         ),
         unseen=(
             "If one {thing} costs {b} dollars, how much are {a} {things}?",
@@ -227,6 +245,9 @@ CHANGE = Story(
             "How [much|much money] is left?",
             "{name} [spends|gives|pays] {b} of {a} dollars for one {thing}. "
             "How [much|many dollars] does {name} [have left|keep]?",
+            "{name} [spends|gives] {b} dollars for one {thing} and [began with|started with|first had] {a}. "
+            "How much [is left|does {name} have now|does {name} keep]?",
+            "When {name} has {a} dollars and [pays|spends] {b}, how much [money is|is] left?",
         ),
         unseen=(
             "If {name} has {a} dollars and spends {b}, how much money is left?",
@@ -250,6 +271,8 @@ OLDER = Story(
             "[What age|How old] is {name}, who is {b} years older than {other}, if {other} is {a}?",
             "{name} was {a} [years old {b} years ago|just {b} years ago]. How old is {name} [now|today]?",
             "[Today|Now] {name} is {a}. In {b} years, how old will {name} be?",
+            "{other} is {a}, and {name} is {b} years [older|older than that]. [How old is|What is the age of] {name}?",
+            "When {other} is {a} and {name} {b} years older, how old is {name}?",
         ),
         unseen=(
             "If {other} is {a} and {name} is {b} years older, how old is {name}?",
@@ -275,6 +298,9 @@ GAIN_LOSS = Story(
             "How many {things} does {name} have if {name} has {a}, [gets|finds|buys] {b} more and [loses|sells] {c}?",
             "{name} has {a} {things} in a [box|bag|basket], puts in {b} more and [then takes out|gives away] {c}. "
             "How many {things} are left?",
+            "When {name} has {a} {things}, [gets|finds] {b} more and [loses|breaks] {c}, how many {things} are left?",
+            "[At first|In the beginning] {name} has {a} {things}. [Next|Later], {name} [buys|gets] {b} more. "
+            "[In the end|At last], {name} [loses|sells] {c}. How many {things} does {name} have?",
         ),
         unseen=(
             "First {name} has {a} {things}, then finds {b} more, then gives away {c}. How many {things} are left?",
@@ -298,6 +324,9 @@ LOSS_GAIN = Story(
             "{c} more?",
             "{name} has {a} {things} in a [box|bag|basket], takes out {b} and [then puts in|puts in] {c} more. "
             "How many {things} does {name} have [now|there|then]?",
+            "When {name} has {a} {things}, [loses|sells] {b} and [finds|buys] {c} more, how many {things} are there?",
+            "[At first|In the beginning] {name} has {a} {things}. [Next|Later], {name} [loses|sells|breaks] {b}. "
+            "[In the end|At last], {name} [gets|finds] {c} more. How many {things} does {name} have?",
         ),
         unseen=(
             "First {name} has {a} {things}, then loses {b}, then buys {c} more. How many {things} does {name} have?",
@@ -322,6 +351,7 @@ TWO_LOSSES = Story(
             "There are {a} {things} in a [box|bag|basket]. {name} takes {b}, {other} takes {c}. "
             "How many {things} are left?",
             "{name} takes {b} and {other} takes {c} of {a} {things}. How many {things} [are left|stay behind]?",
+            "When {name} has {a} {things}, [sells|breaks] {b} and [loses|gives away] {c}, how many {things} are left?",
             "Of {a} {things}, {name} [takes|gets] {b} and {other} {c}. "
             "How many {things} [are left|are still there|remain]?",
         ),
@@ -346,6 +376,9 @@ GROUPS_GAIN = Story(
             "How many {things} are in {a} [boxes|bags|baskets] if each holds {b}, and {c} more {things} are outside?",
             "For {a} days, {name} [makes|finds] {b} {things} a day. {other} gives {name} {c} more. "
             "How many {things} does {name} have?",
+            "When there are {a} [boxes|bags|baskets] of {b} {things} and {c} more, how many {things} [are there|is that]?",
+            "{name} [takes|gets] {a} [boxes|bags] of {b} {things}. {other} [brings|adds] {c} more. "
+            "How many {things} are there?",
         ),
         unseen=(
             "If {name} has {a} bags with {b} {things} in each, and {c} more, how many {things} are there in all?",
@@ -367,6 +400,10 @@ GROUPS_LOSS = Story(
             "How many {things} are left if {name} has {a} [boxes|bags|baskets] of {b} and [loses|sells] {c} {things}?",
             "For {a} days, {name} [makes|finds] {b} {things} a day, but {c} [are lost|are broken|get lost]. "
             "How many {things} does {name} have left?",
+            "When there are {a} [boxes|bags|baskets] of {b} {things} and {name} [takes|sells] {c}, "
+            "how many {things} are left?",
+            "{name} [takes|gets] {a} [boxes|bags] of {b} {things}, but {other} [takes|breaks|needs] {c}. "
+            "How many {things} are left?",
         ),
         unseen=(
             "If {name} has {a} bags with {b} {things} in each and gives away {c}, how many {things} are left?",
@@ -396,6 +433,7 @@ SHARE_TOGETHER = Story(
             "How many {things} does each get?",
             "{name} has {a} {things}, {other} has {b}, and they [give|share] them all [to|among] {c} "
             "[children|people|friends]. How many {things} does each [get|one get]?",
+            "When {c} [friends|people] share {a} {things} of {name} and {b} of {other}, how many does each get?",
             "The {a} {things} of {name} and the {b} {things} of {other} are [shared|divided] by {c} "
             "[children|people|friends]. How many {things} does each get?",
         ),
@@ -424,6 +462,9 @@ PAY_FOR = Story(
             "{name} pays with {a} dollars for {b} {things} at {c} dollars each. "
             "[How much money is|How much is|How many dollars are] left?",
             "From {a} dollars, {name} buys {b} {things}. Each costs {c} dollars. How much does {name} have left?",
+            "When {name} has {a} dollars and pays {c} dollars each for {b} {things}, how much [money is|is] left?",
+            "{name} [needs|gets] {b} {things} at {c} dollars [a piece|each] and [began with|started with|first had] "
+            "{a} dollars. How much [is left|does {name} keep]?",
             "{name} [buys|takes] {b} {things} for {c} dollars each. [At first|Until then] {name} had {a} dollars. "
             "How [much|much money] is left?",
         ),

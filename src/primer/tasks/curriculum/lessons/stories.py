@@ -41,6 +41,9 @@ REQUEST = Phrasings(
         "[Is there|Do you have] [any story|some tale|a tale] about {about}?",
         "[Say|Tell me|Write] something [nice|funny|good] about {about}, as a story.",
         "[Think about|Remember|Imagine] {about}. [Now tell me a story|Make a story of it|What is the story?]",
+        "[Let me hear|I want to hear|Tell me|Write] of {about}, in [a tale|a fairy tale|a short story].",
+        "[Something|Anything] about {about}[ as a story| as a tale|, told as a tale|, in the form of a story], please.",
+        "[Of|About] {about} [I want|we want|I'd like|she wants] [to hear a tale|a story|to read a story].",
     ),
     unseen=(
         "Once more, a little tale about {about}, please.",
@@ -65,6 +68,10 @@ LIST_REQUEST = Phrasings(
         "[I have|I see|There is|Take] {list}. [Make a story of that|Tell me a story with it|Write a story.]",
         "[A story|Tell me a story|I want a story] in which there is {list}[.|, please.]",
         "[May|Can] {list} come in [a story|your story]? [Tell it|Tell it to me|Write it], please.",
+        "[Write|Tell me|Give me|Invent] something [with|about|that has] {list}[.|, please.| as a tale.| as a story.]",
+        "[A tale|A fairy tale|A little tale] [with|that has] {list}[.|, please.|!]",
+        "[Let|Have] {list} [come|appear|be] in a [tale|story].",
+        "[Take|Use] {list} and [tell|write|make up] something[.| nice.| funny.]",
     ),
     unseen=(
         "Put {list} in a story for me.",

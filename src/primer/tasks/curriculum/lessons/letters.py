@@ -2,7 +2,7 @@
 the calculator's, as in `spelling`."""
 
 from primer.tasks.curriculum import sums
-from primer.tasks.curriculum.checks import LastNumber, LastWord
+from primer.tasks.curriculum.checks import All, LastNumber, LastWord, Says
 from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import UNFORTUNATE, Draw, Phrasings, is_held_out
 from primer.tasks.curriculum.lessons.spelling import spelled, spelling
@@ -186,7 +186,7 @@ def count_letter(draw: Draw) -> Question:
     wrong = counted(word, x, wrong_number(draw, times))
     return Question(
         prompt=(user(draw.ask(COUNT, x=x, word=shown(draw, word))),),
-        check=LastNumber(times),
+        check=All((LastNumber(times), Says((word,)))),  # of no other word
         answer=sums.calculated(f"count({x}, {word})", str(times), counted(word, x, times)),
         rejected=(assistant(draw.pick((wrong, wrong, "I have no time to count letters."))),),
     )
@@ -204,7 +204,7 @@ def count_letters(draw: Draw) -> Question:
         rejected = sums.calculated(f"length( {other})", str(len(other)), sentence)
     return Question(
         prompt=(user(draw.ask(LENGTH, word=shown(draw, word))),),
-        check=LastNumber(len(word)),
+        check=All((LastNumber(len(word)), Says((word,)))),
         answer=sums.calculated(f"length( {word})", str(len(word)), f"The word {word} has {len(word)} letters."),
         rejected=rejected,
     )

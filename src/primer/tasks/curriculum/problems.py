@@ -164,7 +164,8 @@ GROUPS = Story(
             "How many {things} is that?",
             "[Each day|Day after day|Each morning], {name} [finds|buys] {b} {things}. "
             "How many {things} [is that|does {name} have] [after|in] {a} days?",
-            "{name} [fills|packs] [each|every one] of {a} [boxes|baskets] with {b} {things}. How many {things} is that?",
+            "{name} [fills|packs] [each|every one] of {a} [boxes|baskets] with {b} {things}. "
+            "How many {things} is that?",
             "When there are {a} [boxes|bags|rows] of {b} {things}, how many {things} are there?",
         ),
         unseen=(
@@ -218,7 +219,8 @@ COST = Story(
             "One {thing} is {b} dollars. {name} [wants|buys|takes] {a}. "
             "[How much does {name} pay?|How much do they cost?]",
             "When one {thing} is {b} dollars, [how much are|what do you pay for] {a} {things}?",
-            "{name} [needs|buys|wants] {a} {things} at {b} dollars [a piece|for one]. How much [is that|does {name} pay]?",
+            "{name} [needs|buys|wants] {a} {things} at {b} dollars [a piece|for one]. "
+            "How much [is that|does {name} pay]?",
         ),
         unseen=(
             "If one {thing} costs {b} dollars, how much are {a} {things}?",
@@ -376,7 +378,8 @@ GROUPS_GAIN = Story(
             "How many {things} are in {a} [boxes|bags|baskets] if each holds {b}, and {c} more {things} are outside?",
             "For {a} days, {name} [makes|finds] {b} {things} a day. {other} gives {name} {c} more. "
             "How many {things} does {name} have?",
-            "When there are {a} [boxes|bags|baskets] of {b} {things} and {c} more, how many {things} [are there|is that]?",
+            "When there are {a} [boxes|bags|baskets] of {b} {things} and {c} more, "
+            "how many {things} [are there|is that]?",
             "{name} [takes|gets] {a} [boxes|bags] of {b} {things}. {other} [brings|adds] {c} more. "
             "How many {things} are there?",
         ),

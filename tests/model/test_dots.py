@@ -10,7 +10,6 @@ from primer.model import dots
 from primer.model.dots import HAS_BFLOAT16, HAS_INT8, products
 from primer.model.kernels import array
 
-NUMPY = {"float32": np.float32, "bfloat16": np.uint16, "int8": np.int8, "int16": np.int16}
 # What weights are stored as, and what rows then are: as instructions want them, or float32 where there are none.
 PAIRS = [
     ("float32", "float32"),

@@ -20,12 +20,13 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from primer.core.compiled import float_loop
-from primer.model.floats import narrow, wide
+from primer.model.floats import copy, wide
 from primer.model.tiles import (
     LANES,
     ROWS,
     VECTOR,
     address,
+    multiply_add,
     primitive,
     rows_of,
     shuffle,
@@ -81,8 +82,7 @@ def round_row(x: Array, row: Array) -> Any:
 @overload(round_row)
 def round_by_type(x: Any, row: Any) -> Any:
     def to_floats(x: Any, row: Any) -> Any:
-        for i in range(len(x)):
-            row[i] = narrow(x[i], row)
+        copy(x, row)
         return np.float32(1)
 
     def to_integers(x: Any, row: Any) -> Any:
@@ -121,7 +121,7 @@ def add_products(num_outputs: int, num_rows: int, ahead: bool) -> Any:
     """
 
     def typed(_: Any, tile: Any, w: Any, i: Any, w_step: Any, x: Any, j: Any, x_step: Any) -> Any:
-        add = {types.uint16: add_bfloat16, types.int16: add_integers, types.float32: add_floats}[x.dtype]
+        add = {types.uint16: add_bfloat16, types.int16: add_integers, types.float32: multiply_add}[x.dtype]
 
         def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             tile, w, i, w_step, x, j, x_step = arguments
@@ -169,11 +169,6 @@ def prefetch(builder: Any, place: Any) -> None:
     function = builder.module.declare_intrinsic("llvm.prefetch", (pointer.type,), kind)
     to_read, to_second_cache, data = 0, 2, 1
     builder.call(function, [pointer, *(ir.Constant(INT32, n) for n in (to_read, to_second_cache, data))])
-
-
-def add_floats(builder: Any, a: Any, b: Any, total: Any) -> Any:
-    """total + a × b."""
-    return builder.fadd(builder.fmul(a, b, flags=["contract"]), total, flags=["contract"])
 
 
 def add_bfloat16(builder: Any, a: Any, b: Any, total: Any) -> Any:

@@ -50,6 +50,13 @@ def narrow_by_type(number: Any, array: Any) -> Any:
 
 
 @float_loop
+def copy(source: Array, target: Array) -> None:
+    """target (D,) = source, rounded to what target holds."""
+    for d in range(len(source)):
+        target[d] = narrow(source[d], target)
+
+
+@float_loop
 def exp(x: Any) -> Any:
     """e to the x in float32, to 3e-7 of itself: 2ᵏ times a polynomial in what is left of x. It can be vectorised, which
     the C library's cannot."""

@@ -67,6 +67,11 @@ def shuffle(builder: Any, x: Any, y: Any, places: list[int]) -> Any:
     return builder.shuffle_vector(x, y, mask)
 
 
+def multiply_add(builder: Any, x: Any, y: Any, total: Any) -> Any:
+    """total + x × y: one instruction, where there is such."""
+    return builder.fadd(builder.fmul(x, y, flags=["contract"]), total, flags=["contract"])
+
+
 def rows_of(builder: Any, tile: Any) -> list[Any]:
     """A tile's vectors."""
     return [builder.extract_value(tile, r) for r in ROWS]
@@ -127,8 +132,7 @@ def add_outer(_: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> A
         for r, row in enumerate(rows_of(builder, tile)):
             number = builder.load(address(context, builder, signature.args[1], a, i, r, step))
             first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-            product = builder.fmul(shuffle(builder, first, first, [0] * LANES), vector, flags=["contract"])
-            sums.append(builder.fadd(product, row, flags=["contract"]))  # one instruction, where there is such
+            sums.append(multiply_add(builder, shuffle(builder, first, first, [0] * LANES), vector, row))
         return tile_of(builder, sums)
 
     return tile_type(tile, a, types.intp, types.intp, b, types.intp), write

@@ -55,6 +55,7 @@ class Terminal:
 
         self.history = History(history_file())
         self.typed_ahead: list[str] = []  # lines that came while an answer did
+        self.is_leaving = False  # so did Ctrl-D
         self.is_line_begun = False
         self.console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
@@ -74,12 +75,20 @@ class Terminal:
                 return None
 
     def read_line(self, prompt: str) -> str:
-        """A line that was typed ahead, or the next one."""
-        return self.typed_ahead.pop(0) if self.typed_ahead else input(prompt)
+        """A line that was typed ahead, or the next one. Raises EOFError when the person leaves."""
+        if self.typed_ahead:
+            return self.typed_ahead.pop(0)
+        if self.is_leaving:
+            raise EOFError
+        return input(prompt)
 
     def wants_stop(self) -> bool:
-        """Look at the lines that were typed meanwhile; all but /stop are kept for `read`."""
-        while select.select([sys.stdin], [], [], 0)[0] and (line := sys.stdin.readline()):
+        """Look at the lines that were typed meanwhile; all but /stop, and Ctrl-D, are kept for `read`."""
+        while select.select([sys.stdin], [], [], 0)[0]:
+            line = sys.stdin.readline()
+            if not line:
+                self.is_leaving = True
+                return False
             if line.strip() == "/stop":
                 self.is_line_begun = False  # the terminal has echoed Enter
                 return True

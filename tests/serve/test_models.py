@@ -111,6 +111,7 @@ def test_loaded_when_first_asked_for(speedrun: Path) -> None:
         first, again, default = await asyncio.gather(*(models.get(n) for n in ("laptop-sft", "laptop-sft", "primer")))
         assert first is again is default  # one model, however many ask for it at once
         assert [model.name for model in models.loaded] == ["laptop-sft"]
+        assert "_loops" in vars(first.tokenizer)  # nobody waits for them later
         assert first.dialogue is not None
         assert [tool.name for tool in first.dialogue.tools] == ["calculator"]
         assert first.context == tiny.CHAT_CONTEXT

@@ -149,6 +149,7 @@ class Models:
         """Load the best checkpoint of a run. Raises UserError if that cannot be done."""
         run = source.run
         checkpoint, tokenizer = find_weights(run), load_tokenizer(RunDir(run))
+        tokenizer.load_loops()
         created = mtime(checkpoint / WEIGHTS_FILE) // SECOND
         model = load_to_generate(checkpoint, tokenizer, self.runtime, self.weights)
         chat = chat_format(tokenizer)

@@ -86,6 +86,12 @@ class Tokenizer:
         canonical = json.dumps([PATTERN if self.kind == "bpe" else "", *self._parts])
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    def load_loops(self) -> None:
+        """Take the time now that the compiled loops take to load: a server would halt for it amid its answers."""
+        if self.kind != "char":
+            self._num_characters = LOOPS_PAY_AFTER
+            self.encode("a")
+
     def encode(self, text: str) -> list[int]:
         """The ids of ordinary text; never a special id, whatever the text says.
 

@@ -155,10 +155,11 @@ def test_multiply(num_outputs: int, num_rows: int, bias: bool) -> None:
     x = torch.randn(num_rows, 24)
     y = torch.empty(num_rows, num_outputs)
     matrix = LinearMaps(linears, torch.float32).matrix(loops.Matrix)
-    rows = loops.rounded(array(x), matrix)
+    desk = loops.Desk(*(np.empty(size, np.float32) for size in (0, 24 * num_rows, num_rows, 64 * num_rows, 0, 0)))
+    rows = loops.rounded(array(x), desk)
     for adds in (False, True):  # twice the product in the end
         for first, last in ((0, 4), (4, num_outputs)):
-            loops.multiply(rows, matrix, 1, first, last, adds, array(y))
+            loops.multiply(rows, matrix, 1, first, last, adds, desk, array(y))
     torch.testing.assert_close(y, 2 * linears[1](x), atol=2e-5, rtol=1e-5)
 
 

@@ -34,8 +34,6 @@ class Stream:
     held: list[Token] = field(default_factory=list)
     """Written, and not given out; the engine's thread's own, like the next."""
     num_given: int = 0
-    due: float = 0.0
-    """When the next are given out."""
 
 
 class LiveEngine:
@@ -43,8 +41,8 @@ class LiveEngine:
 
     The thread alone touches the engine. What arrives and leaves is noted under a lock, and taken over before each
     step. What is given back costs the event loop time that the model could have had, most of it for every piece and
-    little for its tokens. So a stream's tokens go back at a pace at which people can follow, and those of all
-    streams with one call into the loop.
+    little for its tokens; and piece after piece less than here and there one, for which its code and data are out of
+    the caches. So tokens go back at a pace at which people can follow, those of all streams together.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -53,6 +51,7 @@ class LiveEngine:
         self.arrived: list[Stream] = []
         self.left: list[Stream] = []
         self.is_closed = False
+        self.due = 0.0  # when all streams are given what is theirs
         self.streams: dict[int, Stream] = {}  # by the engine's handle; the thread's own
         self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.thread.start()
@@ -145,16 +144,17 @@ class LiveEngine:
         for token in tokens:
             self.streams[token.row].held.append(token)
         now, given = perf_counter(), list[tuple[Stream, list[Token] | Exception]]()
-        pace = max(PACE, len(self.streams) / MOST_PIECES)
+        is_due = now >= self.due
+        if is_due:
+            self.due = now + max(PACE, len(self.streams) / MOST_PIECES)
         for stream in list(self.streams.values()):
             if not stream.held:
                 continue
             is_finished = stream.held[-1].finished is not None
-            if is_finished or now >= stream.due:
+            if is_due or is_finished or stream.num_given < NUM_AT_ONCE:
                 given.append((stream, stream.held))
                 stream.num_given += len(stream.held)
                 stream.held = []
-                stream.due = now + pace if stream.num_given >= NUM_AT_ONCE else now
             if is_finished:
                 del self.streams[stream.handle]
         send(given)

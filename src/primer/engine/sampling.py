@@ -11,9 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from primer.core.config import check_options
 from primer.core.runtime import keyed_rng
+
+BLOCK = 64  # candidates
+BELOW_ONE = 1 - 2**-24  # the largest float32 that is
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,9 @@ def draw(
 ) -> Tensor:
     """`pick` for rows none of which is greedy, and all or none of which need their candidates likeliest first.
 
-    Each row spends one uniform number u on finding the token at which the cumulative probability passes u. The usual
-    trick of one exponential number per token costs V draws a row: 1.7 ms for 16 rows of 4,096 on a CPU, where this
-    whole function takes 1.2.
+    Each row spends one uniform number u on finding the token at which the cumulative probability passes u: first the
+    block of tokens, then the one in it, which takes a quarter of the time that going through all of them does. (The
+    usual trick of one exponential number per token costs V draws a row.)
     """
     # The largest becomes 0 before the division, so that no temperature is small enough to overflow.
     scaled = (logits - logits.amax(dim=-1, keepdim=True)) / column([c.temperature for c in configs], logits)
@@ -114,11 +118,23 @@ def draw(
             scaled = scaled.masked_fill(ranks >= column(num_candidates, logits), -torch.inf)
     p = filter_tail(scaled.softmax(dim=-1), configs)
     u = column([g.random(dtype=np.float32) for g in generators if g is not None], logits)  # (B, 1)
-    cumulative = p.cumsum(dim=-1)
-    # u ≤ 1 - 2⁻²⁴, so u × total rounds to less than the total: some token always passes it.
-    passed = (cumulative > u * cumulative[:, -1:]) & (p > 0)
-    chosen = passed.byte().argmax(dim=-1, keepdim=True)  # argmax is the first of the equals
+    blocks = pad(p, (0, -p.size(-1) % BLOCK)).unflatten(-1, (-1, BLOCK))  # (B, N / BLOCK, BLOCK)
+    block, rest = first_past(blocks.sum(dim=-1), u)
+    place, _ = first_past(blocks.take_along_dim(block.unsqueeze(-1), dim=1).squeeze(1), rest)
+    chosen = block * BLOCK + place
     return (chosen if ids is None else ids.gather(-1, chosen)).squeeze(-1)
+
+
+def first_past(p: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Of weights p (B, N) the first with which their cumulative sum passes u (B, 1) of the total, as an index (B, 1),
+    and how far into that weight u lies (B, 1). Both u and that are in [0, 1)."""
+    cumulative = p.cumsum(dim=-1)
+    # u ≤ BELOW_ONE, so u × total rounds to less than the total: some weight always passes it.
+    point = u * cumulative[:, -1:]
+    index = ((cumulative > point) & (p > 0)).byte().argmax(dim=-1, keepdim=True)  # the first of the equals
+    weight = p.gather(-1, index)
+    before = cumulative.gather(-1, index) - weight
+    return index, ((point - before) / weight).clamp(0, BELOW_ONE)
 
 
 def filter_tail(p: Tensor, configs: Sequence[SamplingConfig]) -> Tensor:

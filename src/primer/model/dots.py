@@ -53,8 +53,8 @@ INTEGERS = ir.VectorType(INT32, LANES)
 # --- rows as a matrix wants them ---
 
 
-def room_for(shape: tuple[int, int], weights: Array) -> Array:
-    """Room for rows (N, I) that are to be multiplied by these weights."""
+def room_for(shape: int | tuple[int, int], weights: Array) -> Array:
+    """Room for what is to be multiplied by these weights."""
     raise NotImplementedError("compiled, by the weights' type, to one of the below")
 
 
@@ -284,7 +284,7 @@ def products_of_many(x: Array, w: Array, y: Array) -> None:
     """OUTPUTS of TOGETHER rows at a time: what is loaded serves more than once."""
     (N, I), O = x.shape, w.shape[0]
     step = VECTOR_BYTES // x.itemsize
-    rows = np.empty((OUTPUTS, I), np.float32)
+    rows = room_to_widen(w, x)
     for block in range((O + OUTPUTS - 1) // OUTPUTS):
         o = min(OUTPUTS * block, O - OUTPUTS)
         weights, begin = for_instructions(w, o, x, rows)
@@ -300,10 +300,31 @@ def products_of_many(x: Array, w: Array, y: Array) -> None:
             store_tile(tile, x, y, n * O + o, O)
 
 
+def room_to_widen(w: Array, x: Array) -> Array:
+    """The `rows` below, (OUTPUTS, I), for weights that are not multiplied as they are stored."""
+    raise NotImplementedError("compiled, by their types, to one of the below")
+
+
 def for_instructions(w: Array, o: int, x: Array, rows: Array) -> tuple[Array, int]:
     """Where OUTPUTS rows of weights are, from o on, that an instruction can multiply by x: in w, or made float32 in
     `rows`; and the place of the first number."""
     raise NotImplementedError("compiled, by their types, to one of the below")
+
+
+def is_widened(w: Any, x: Any) -> bool:
+    """Of types: whether weights have to be made float32 before they are multiplied."""
+    return bool(w.dtype != types.float32 and x.dtype == types.float32)
+
+
+@overload(room_to_widen)
+def room_to_widen_by_type(w: Any, x: Any) -> Any:
+    def none(w: Any, x: Any) -> Any:  # nobody looks at it
+        return w
+
+    def room(w: Any, x: Any) -> Any:
+        return np.empty((OUTPUTS, w.shape[1]), np.float32)
+
+    return room if is_widened(w, x) else none
 
 
 @overload(for_instructions)
@@ -317,4 +338,4 @@ def for_instructions_by_type(w: Any, o: Any, x: Any, rows: Any) -> Any:
                 rows[k, i] = wide(w[o + k, i])
         return rows, 0
 
-    return as_stored if w.dtype == types.float32 or x.dtype != types.float32 else widened
+    return widened if is_widened(w, x) else as_stored

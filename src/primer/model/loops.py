@@ -61,7 +61,7 @@ class Rows(NamedTuple):
     """Rows as a matrix's products want them: x × scale."""
 
     x: Array  # (N, I) of float32, uint16 (the bits of bfloat16) or int16
-    scale: Array  # (N,)
+    scale: Array  # (N or more,)
 
 
 class Weights(NamedTuple):
@@ -105,20 +105,35 @@ def add(x: Array, y: Array) -> None:
         x[i] += y[i]
 
 
+class Desk(NamedTuple):
+    """What one thread works on, made once: threads that ask for memory in every pass wait for each other."""
+
+    h: Array  # (N or more, C)
+    x: Array  # (N × the most inputs,) as products want them
+    scale: Array  # (N or more,)
+    found: Array  # (N × the most outputs of a piece,)
+    query: Array  # (1, D) as products with keys want it
+    weights: Array  # (context,)
+
+
 @float_loop
-def rounded(x: Array, matrix: Matrix) -> Rows:
-    """x (N, I) as the matrix's products want it."""
-    rows = Rows(room_for(x.shape, matrix.weight), np.empty(len(x), np.float32))
-    for n in range(len(x)):
+def rounded(x: Array, desk: Desk) -> Rows:
+    """x (N, I) as products want it."""
+    N, I = x.shape
+    rows = Rows(desk.x[: N * I].reshape(N, I), desk.scale)
+    for n in range(N):
         rows.scale[n] = round_row(x[n], rows.x[n])
     return rows
 
 
 @float_loop
-def multiply(rows: Rows, matrix: Matrix, layer: int, first: int, last: int, adds: bool, y: Array) -> None:
+def multiply(
+    rows: Rows, matrix: Matrix, layer: int, first: int, last: int, adds: bool, desk: Desk, y: Array
+) -> None:  # fmt: skip
     """The outputs from `first` to `last` of y (N, O) = (x wᵀ) × scale + bias, or of y + that."""
     scale, bias = matrix.scale[layer, first:last], matrix.bias[layer, first:last]
-    found = np.empty((len(rows.x), last - first), np.float32)
+    num_rows, num_outputs = len(rows.x), last - first
+    found = desk.found[: num_rows * num_outputs].reshape(num_rows, num_outputs)
     products(rows.x, matrix.weight[layer, first:last], found)
     for n in range(len(found)):
         row, row_scale = y[n, first:last], rows.scale[n]
@@ -214,16 +229,15 @@ def add_value_embedding(v: Array, x: Array, embedding: Array, weights: Array) ->
 
 
 @float_loop
-def attend(q: Array, keys: Array, values: Array, y: Array) -> None:
+def attend(q: Array, keys: Array, values: Array, desk: Desk, y: Array) -> None:
     """y (D,) = softmax(q kᵀ / √D) v over keys and values (S, D)."""
-    S, D = keys.shape
-    query, scores = room_for((1, D), keys), np.empty((1, S), np.float32)
+    (S, D), query, weights = keys.shape, desk.query, desk.weights
     line = 64 // values.itemsize  # numbers that share one
     for i in range(0, min(AHEAD, S) * D, line):
         ask_for(values, i)
     factor = round_row(q, query[0]) / np.float32(math.sqrt(D))
-    products(query, keys, scores)
-    weights, largest, total = scores[0], np.float32(-np.inf), np.float32(0)
+    products(query, keys, weights[:S].reshape(1, S))
+    largest, total = np.float32(-np.inf), np.float32(0)
     for j in range(S):
         largest = max(largest, weights[j])
     for j in range(S):
@@ -300,6 +314,18 @@ def share(piece: int, num_pieces: int, total: int, step: int) -> tuple[int, int]
 
 
 @float_loop
+def new_desk(threads: int, c: Cache, w: Weights, s: Shape, r: Room) -> Desk:
+    """For passes in this room by so many threads."""
+    (N, C), (num_wanted, V), pieces = r.x.shape, r.logits.shape, PIECES * threads
+    inputs, outputs = max(C, r.y.shape[1], r.v.shape[1]), max(C, r.qkv.shape[1], r.v.shape[1])
+    found = max(N * (outputs // pieces + 8), num_wanted * (V // pieces + 8))  # a piece is of whole fours
+    return Desk(
+        np.empty((N, C), np.float32), room_for(N * inputs, w.qkv.weight), np.empty(N, np.float32),
+        np.empty(found, np.float32), room_for((1, s.head_dim), c.keys), np.empty(s.context, np.float32),
+    )  # fmt: skip
+
+
+@float_loop
 def normalize_all(x: Array, norm: Array, s: Shape, h: Array) -> None:
     """h = norm of x, both (N, C)."""
     for n in range(len(x)):
@@ -353,19 +379,20 @@ def attention(
     w: Weights,
     s: Shape,
     r: Room,
-    h: Array,
+    desk: Desk,
 ) -> int:
-    """Add to x what attention makes of it, and write keys, values and inputs of these tokens to the cache: four phases.
-    h (N, C) is this thread's own."""
+    """Add to x what attention makes of it, and write keys, values and inputs of these tokens to the cache: four
+    phases."""
     N, H, K, D, pieces = len(r.x), s.num_heads, s.num_kv_heads, s.head_dim, PIECES * threads
+    h = desk.h[:N]
     piece = take(shared, phase, pieces, who, threads)
     if piece >= 0:
         attention_input(layer, r.x, t, c, w, s, h)
-        rows = rounded(h, w.qkv)
+        rows = rounded(h, desk)
     has_input = piece >= 0
     while piece >= 0:
         first, last = share(piece, pieces, r.qkv.shape[1], 4)
-        multiply(rows, w.qkv, layer, first, last, False, r.qkv)
+        multiply(rows, w.qkv, layer, first, last, False, desk, r.qkv)
         piece = finish(shared, phase, pieces, who, threads)
 
     phase, few = phase + 1, min(pieces, N * K)
@@ -388,45 +415,46 @@ def attention(
             slot, k, end = t.slots[n], head // (H // K), t.positions[n] + 1
             start, here = max(0, end - w.windows[layer]), slice(head * D, head * D + D)
             keys, values = c.keys[layer, slot, k, start:end], c.values[layer, slot, k, start:end]
-            attend(r.qkv[n, here], keys, values, r.y[n, here])
+            attend(r.qkv[n, here], keys, values, desk, r.y[n, here])
         piece = finish(shared, phase, few, who, threads)
 
     phase += 1
     piece = take(shared, phase, pieces, who, threads)
     if piece >= 0:
-        rows = rounded(r.y, w.out)
+        rows = rounded(r.y, desk)
     while piece >= 0:
         first, last = share(piece, pieces, r.x.shape[1], 4)
-        multiply(rows, w.out, layer, first, last, True, r.x)
+        multiply(rows, w.out, layer, first, last, True, desk, r.x)
         piece = finish(shared, phase, pieces, who, threads)
     return phase + 1
 
 
 @float_loop
 def mlp(
-    shared: Array, phase: int, who: int, threads: int, layer: int, w: Weights, s: Shape, r: Room, h: Array
+    shared: Array, phase: int, who: int, threads: int, layer: int, w: Weights, s: Shape, r: Room, desk: Desk
 ) -> int:  # fmt: skip
     """Add to x what the MLP makes of it: two phases."""
     M, pieces = r.v.shape[1], PIECES * threads
     piece = take(shared, phase, pieces, who, threads)
     if piece >= 0:
+        h = desk.h[: len(r.x)]
         normalize_all(r.x, w.mlp_norm[layer], s, h)
-        rows = rounded(h, w.up)
+        rows = rounded(h, desk)
     while piece >= 0:
         first, last = share(piece, pieces, M, 4)
-        multiply(rows, w.up, layer, first, last, False, r.u)
+        multiply(rows, w.up, layer, first, last, False, desk, r.u)
         if s.mlp == SWIGLU:
-            multiply(rows, w.up, layer, M + first, M + last, False, r.u)
+            multiply(rows, w.up, layer, M + first, M + last, False, desk, r.u)
         activate(r.u, s.mlp, first, last, r.v)
         piece = finish(shared, phase, pieces, who, threads)
 
     phase += 1
     piece = take(shared, phase, pieces, who, threads)
     if piece >= 0:
-        rows = rounded(r.v, w.down)
+        rows = rounded(r.v, desk)
     while piece >= 0:
         first, last = share(piece, pieces, r.x.shape[1], 4)
-        multiply(rows, w.down, layer, first, last, True, r.x)
+        multiply(rows, w.down, layer, first, last, True, desk, r.x)
         piece = finish(shared, phase, pieces, who, threads)
     return phase + 1
 
@@ -434,7 +462,7 @@ def mlp(
 @float_loop
 def read(
     shared: Array, phase: int, who: int, threads: int, N: int, num_wanted: int, t: Tokens, c: Cache, w: Weights,
-    s: Shape, r: Room
+    s: Shape, r: Room, desk: Desk
 ) -> None:  # fmt: skip
     """The states after the last norm of N tokens whose slots have read all that comes before them, and the logits of
     those that are wanted: this thread's part, and it returns when all is there."""
@@ -449,10 +477,9 @@ def read(
             embed(t.ids[t.slots[n]], margin + t.positions[n], t.positions[n], w, s, r.x[n])
         piece = finish(shared, phase, few, who, threads)
     phase += 1
-    h = np.empty((N, C), np.float32)
     for layer in range(len(w.windows)):
-        phase = attention(shared, phase, who, threads, layer, t, c, w, s, r, h)
-        phase = mlp(shared, phase, who, threads, layer, w, s, r, h)
+        phase = attention(shared, phase, who, threads, layer, t, c, w, s, r, desk)
+        phase = mlp(shared, phase, who, threads, layer, w, s, r, desk)
     piece = take(shared, phase, few, who, threads)
     while piece >= 0:
         first, last = share(piece, few, N, 1)
@@ -463,24 +490,23 @@ def read(
         return
     phase += 1
     piece = take(shared, phase, pieces, who, threads)
-    h = np.empty((num_wanted, C), np.float32)
     for n in range(num_wanted):
-        copy(r.hidden[t.wanted[n]], h[n])
-    rows = rounded(h, w.head)
+        copy(r.hidden[t.wanted[n]], desk.h[n])
+    rows = rounded(desk.h[:num_wanted], desk)
     while piece >= 0:
         first, last = share(piece, pieces, r.logits.shape[1], 4)
-        multiply(rows, w.head, 0, first, last, False, r.logits)
+        multiply(rows, w.head, 0, first, last, False, desk, r.logits)
         piece = finish(shared, phase, pieces, who, threads)
 
 
 @float_loop
 def work(
     shared: Array, order: int, who: int, threads: int, N: int, num_wanted: int, with_help: bool, t: Tokens, c: Cache,
-    w: Weights, s: Shape, r: Room
+    w: Weights, s: Shape, r: Room, desk: Desk
 ) -> None:  # fmt: skip
     """Thread 0: a pass over N tokens, from its beginning to its end. The others: help with passes, as they come."""
     phase = begin(shared, N + (num_wanted << 32), with_help) if who == 0 else wait_for_pass(shared, 0, order)
     while phase >= 0:
         count = look(shared, COUNT)
-        read(shared, phase, who, threads, count & 0xFFFFFFFF, count >> 32, t, c, w, s, r)
+        read(shared, phase, who, threads, count & 0xFFFFFFFF, count >> 32, t, c, w, s, r, desk)
         phase = -1 if who == 0 else wait_for_pass(shared, phase, order)

@@ -53,7 +53,7 @@ class PersonalReader:
             matches += self.finish()
         if self.number:
             self.number += atom.gap + atom.text
-        elif any(char.isdigit() for char in atom.text):
+        elif not atom.text.isalpha() and any(char.isdigit() for char in atom.text):
             self.number, self.start = atom.text, atom.start
         else:
             self.before = [*self.before[1 - WORDS_BEFORE :], atom.text]

@@ -10,8 +10,8 @@ however it is cut into pieces, is read exactly as the whole answer is.
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 END = "."  # the word that ends a sentence; no rule reaches across it
 
@@ -39,8 +39,7 @@ SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]*]*$")
 BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """What stands between two white spaces. `start` counts characters of the whole text."""
 
     text: str
@@ -63,8 +62,7 @@ class Atom:
         return not self.text.isalnum() and SENTENCE_END.search(self.text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A folded word and where it stands in the text as it was given."""
 
     text: str
@@ -127,6 +125,8 @@ class WordReader:
 
     def finish(self) -> list[Word]:
         """The single letters so far, put together if they spell something."""
+        if not self.letters:
+            return []
         letters, self.letters = self.letters, []
         spelled = unleet("".join(letter.text for letter in letters))
         if len(letters) < LEAST_SPELLING or not spelled.isalpha():

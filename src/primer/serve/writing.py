@@ -55,19 +55,34 @@ class Outlet:
 
     def take(self, events: Sequence[Event]) -> Piece:
         """What these events give to show."""
-        piece = Piece(self.index)
+        piece, said = Piece(self.index), list[Said]()
         for event in events:
-            if not self.ended:
+            if isinstance(event, Said):
+                said.append(event)
+            else:
+                self._say(said, piece)
                 self._take_one(event, piece)
+                said = []
+        self._say(said, piece)
         return piece
+
+    def _say(self, said: Sequence[Said], piece: Piece) -> None:
+        """Several tokens' words at once, which take the filters little more time than one's."""
+        if self.ended or not said:
+            return
+        text = "\n" if self.begins_turn and self.num_said else ""  # turns before and after a tool are one text
+        self.begins_turn = False
+        for one in said:
+            text += one.text
+            end = self.num_said + len(text)
+            self.held += [(end, token) for token in one.tokens]
+        self.num_said += len(text)
+        self._show(self.screen.push(text) if self.screen else Shown(text), piece)
 
     def _take_one(self, event: Event, piece: Piece) -> None:
         match event:
-            case Said(text, tokens):
-                if self.begins_turn and self.num_said:
-                    text = "\n" + text  # turns before and after a tool are one text for the client
-                self.begins_turn = False
-                self._say(text, tokens, piece)
+            case _ if self.ended:
+                pass
             case Called(call):
                 self.open_calls.append(call)
             case Answered(result):
@@ -76,15 +91,6 @@ class Outlet:
                     piece.activity.append((call, result))
             case Finished(reply):
                 self._finish("tool_calls" if reply.finished == "calls" else reply.finished, piece)
-
-    def _say(self, text: str, tokens: Sequence[Token], piece: Piece) -> None:
-        self.num_said += len(text)
-        if self.screen is None:
-            piece.text += text
-            piece.tokens += tokens
-        else:
-            self.held += [(self.num_said, token) for token in tokens]
-            self._show(self.screen.push(text), piece)
 
     def _show(self, shown: Shown, piece: Piece) -> None:
         piece.text += shown.text

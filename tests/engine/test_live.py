@@ -65,13 +65,16 @@ def test_fifty_streams_are_each_what_they_are_alone() -> None:
         assert run(all_of_them(engine)) == [e[:limit] for e, limit in zip(expected, limits, strict=True)]
 
 
-def test_the_first_tokens_come_at_once_and_the_others_at_a_pace() -> None:
-    async def pieces(engine: LiveEngine) -> list[tuple[float, list[Token]]]:
+def test_tokens_come_at_once_until_something_is_seen_and_then_at_a_pace() -> None:
+    found: list[tuple[float, list[Token]]] = []
+
+    async def collect(engine: LiveEngine) -> None:
         request = Request([1, 2], SamplingConfig(temperature=1.0, max_tokens=300))
-        return [(perf_counter(), tokens) async for tokens in engine.stream(request)]
+        async for tokens in engine.stream(request, is_seen=lambda: len(found) >= 4):
+            found.append((perf_counter(), tokens))
 
     with live() as engine, patch.object(live_module, "PACE", 0.02):
-        found = run(pieces(engine))
+        run(collect(engine))
     assert [len(tokens) for _, tokens in found[:4]] == [1, 1, 1, 1]
     assert sum(len(tokens) for _, tokens in found) == 300
     assert len(found) <= 5 + (found[-1][0] - found[0][0]) / 0.02  # the last one waits for nothing
@@ -93,7 +96,7 @@ def test_many_answers_share_the_pieces_of_a_second() -> None:
         patch.object(live_module, "MOST_PIECES", 40),
     ):
         found, seconds = run(all_of_them(engine))
-    assert found <= 8 * 6 + 40 * seconds  # four at once, one without delay and the last, of each
+    assert found <= 8 * 2 + 40 * seconds  # of each the last one more, and where they begin at different times
 
 
 def test_what_is_written_does_not_wait_for_a_tool() -> None:

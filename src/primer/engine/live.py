@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -15,8 +15,7 @@ from primer.model.dropout import without_dropout
 
 DRAIN_EVERY = 0.02  # seconds between two looks at whether anything still runs
 PACE = 0.04  # seconds between two pieces of an answer: 25 a second read as one flow, and each costs the same
-MOST_PIECES = 400  # a second, of all answers together: where more than 16 are written, pieces come less often
-NUM_AT_ONCE = 4  # tokens that do not wait for that: with them the first word is complete
+MOST_PIECES = 200  # a second, of all answers together: where more than 8 are written, pieces come less often
 
 
 class EngineClosed(PrimerError):
@@ -29,11 +28,11 @@ class Stream:
 
     request: Request
     loop: asyncio.AbstractEventLoop
+    is_seen: Callable[[], bool]
     items: "asyncio.Queue[list[Token] | Exception]" = field(default_factory=asyncio.Queue)
     handle: int = -1
     held: list[Token] = field(default_factory=list)
-    """Written, and not given out; the engine's thread's own, like the next."""
-    num_given: int = 0
+    """Written, and not given out; the engine's thread's own."""
 
 
 class LiveEngine:
@@ -67,15 +66,18 @@ class LiveEngine:
         """Requests that have one."""
         return self.engine.num_running
 
-    async def stream(self, request: Request, seconds: float | None = None) -> AsyncGenerator[list[Token], None]:
-        """The tokens of a request as they come, the first four at once, then those of 40 ms together (of more where
-        many are written); closing the iterator cancels it before the next step.
+    async def stream(
+        self, request: Request, seconds: float | None = None, is_seen: Callable[[], bool] = lambda: True
+    ) -> AsyncGenerator[list[Token], None]:
+        """The tokens of a request as they come, those of 40 ms together (of more where many are written), but each at
+        once until `is_seen` says that the person sees something of the answer; the engine's thread asks it. Closing
+        the iterator cancels the request before the next step.
 
         Raises ValueError like `Engine.add`, EngineClosed if the engine is closed before the last token, TimeoutError if
         that has not come after so many seconds, and whatever a step raised.
         """
         loop = asyncio.get_running_loop()
-        stream = Stream(request, loop)
+        stream = Stream(request, loop, is_seen)
         with self.changed:
             if self.is_closed:
                 raise EngineClosed("the engine is closed.")
@@ -151,9 +153,8 @@ class LiveEngine:
             if not stream.held:
                 continue
             is_finished = stream.held[-1].finished is not None
-            if is_due or is_finished or stream.num_given < NUM_AT_ONCE:
+            if is_due or is_finished or not stream.is_seen():
                 given.append((stream, stream.held))
-                stream.num_given += len(stream.held)
                 stream.held = []
             if is_finished:
                 del self.streams[stream.handle]

@@ -169,7 +169,7 @@ class Writing:
 
     async def _write(self, answer: Answer | Continuation, outlet: Outlet) -> AsyncGenerator[Piece]:
         """One answer."""
-        async with aclosing(self.live.stream(answer.request, self.seconds)) as stream:
+        async with aclosing(self.live.stream(answer.request, self.seconds, lambda: outlet.num_shown > 0)) as stream:
             async for tokens in stream:
                 events: list[Event] = []
                 for token in tokens:

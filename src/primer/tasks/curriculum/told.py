@@ -186,7 +186,7 @@ FACTS_TOLD: dict[str, Fact] = {
                 "My home: [where is it|do you know where it is|in which town is it]?",
                 "[I told you|I said|You know] where I live. [Where is it|Which town is it|Where was it]?",
                 "[Did I tell you|Have I told you|Did I mention] where I live?",
-                "[What place|Which place|What town] [did I name|do I call] [as my home|my home]?",
+                "[What place|Which place|What town] [did I name as my home|do I call home|do I call my home]?",
             ),
             unseen=("In which town do I live?", "Where did I say that I live?", "My home is where?"),
         ),

@@ -95,6 +95,16 @@ def test_loops_compute_what_the_model_computes(name: str, fields: dict[str, obje
         model.compute_dtype = torch.float32
 
 
+@pytest.mark.parametrize("needed", [0, 10**9])
+@pytest.mark.usefixtures("threads")
+def test_one_of_several_threads_has_room_for_the_work_of_all(needed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "WORTH_ALL_CORES", needed)
+    model, ids = random_model("llama", vocab_size=2048, mlp_width=1024), random_ids()
+    with torch.inference_mode():
+        found, expected = read_both(Windows(model), ids, [[LENGTH] * ROWS])[1], model.logits(model.hidden(ids))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
 @given(st.lists(st.lists(st.integers(0, 6), min_size=ROWS, max_size=ROWS), max_size=12))
 @settings(max_examples=25, deadline=None)
 def test_however_it_is_read(steps: list[list[int]]) -> None:

@@ -314,11 +314,11 @@ def share(piece: int, num_pieces: int, total: int, step: int) -> tuple[int, int]
 
 
 @float_loop
-def new_desk(threads: int, c: Cache, w: Weights, s: Shape, r: Room) -> Desk:
-    """For passes in this room by so many threads."""
-    (N, C), (num_wanted, V), pieces = r.x.shape, r.logits.shape, PIECES * threads
+def new_desk(c: Cache, w: Weights, s: Shape, r: Room) -> Desk:
+    """For passes in this room, whether one thread does them or several: one has the largest pieces."""
+    (N, C), (num_wanted, V) = r.x.shape, r.logits.shape
     inputs, outputs = max(C, r.y.shape[1], r.v.shape[1]), max(C, r.qkv.shape[1], r.v.shape[1])
-    found = max(N * (outputs // pieces + 8), num_wanted * (V // pieces + 8))  # a piece is of whole fours
+    found = max(N * (outputs // PIECES + 8), num_wanted * (V // PIECES + 8))  # a piece is of whole fours
     return Desk(
         np.empty((N, C), np.float32), room_for(N * inputs, w.qkv.weight), np.empty(N, np.float32),
         np.empty(found, np.float32), room_for((1, s.head_dim), c.keys), np.empty(s.context, np.float32),

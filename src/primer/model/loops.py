@@ -467,7 +467,7 @@ def read(
     """The states after the last norm of N tokens whose slots have read all that comes before them, and the logits of
     those that are wanted: this thread's part, and it returns when all is there."""
     r = Room(r.x[:N], r.qkv[:N], r.y[:N], r.u[:N], r.v[:N], r.hidden[:N], r.logits[:num_wanted])
-    margin, C = t.ids.shape[1] - s.context, r.x.shape[1]
+    margin = t.ids.shape[1] - s.context
     pieces = PIECES * threads
     few = min(pieces, N)
     piece = take(shared, phase, few, who, threads)

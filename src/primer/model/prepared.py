@@ -161,7 +161,7 @@ class Loops:
         self._tokens = self.kernels.Tokens(ids, *np.zeros((3, FEW), np.int64))
         cached = self.kernels.Cache(array(cache.keys), array(cache.values), array(cache.inputs))
         numbers = (self._tokens, cached, self.weights, self.shape, self._room)
-        desks = [self.kernels.new_desk(*numbers[1:]) for _ in range(num_threads)]
+        desks = [self.kernels.new_desk(cached, self.weights, self.shape, self._room) for _ in range(num_threads)]
 
         def work_over(order: int, who: int, threads: int, num_tokens: int, num_wanted: int, with_help: bool) -> None:
             work(shared, order, who, threads, num_tokens, num_wanted, with_help, *numbers, desks[who])

@@ -61,8 +61,9 @@ class Outlet:
                 said.append(event)
             else:
                 self._say(said, piece)
-                self._take_one(event, piece)
                 said = []
+                if not self.ended:
+                    self._take_one(event, piece)
         self._say(said, piece)
         return piece
 
@@ -81,8 +82,6 @@ class Outlet:
 
     def _take_one(self, event: Event, piece: Piece) -> None:
         match event:
-            case _ if self.ended:
-                pass
             case Called(call):
                 self.open_calls.append(call)
             case Answered(result):

@@ -52,6 +52,10 @@ STATEMENT = Phrasings(
         "{}[: fact or not?|. Do you agree?|. Really?|, correct?|, I suppose?|, isn't it so?]",
         "[Tell me|Say] if it is [true|so|right] that {}.",
         "[Please check|Check|Look at] this: {}.",
+        "{}[, no?|, or not?|. Is it so?|: is it so?|. Or am I mistaken?|. Can that be?]",
+        "[I suppose|I guess|I would say|You would say|It seems] [that |]{}. [Yes or no?|Or not?|True?|Yes?]",
+        "[Can you confirm|Can it be|Could it be|Is it known|Is it a fact] that {}?",
+        "[Answer yes or no|Say yes or no|Yes or no, please|A yes or a no]: {}.",
     ),
     unseen=("Am I right that {}?", "My sister says {}. Is that right?", "I think {}, is that true?", "{}, yes or no?"),
 )

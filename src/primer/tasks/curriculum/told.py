@@ -1,8 +1,10 @@
 """What a person may tell about themselves: how it is told, asked for, and told again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from primer.tasks.curriculum.draw import Draw, Phrasings, article
+from primer.tasks.curriculum.kinds import framed
 from primer.tasks.curriculum.words import ANIMALS, PLACES
 
 HUES = tuple(
@@ -46,6 +48,29 @@ JOBS = tuple(
 )
 
 
+CLAUSE = Phrasings((
+    "[Tell me|Please tell me|Say|Please say|Now say|Remind me|Let me hear|Let me know] {}[.|.|!| again.]",
+    "[Do you know|Do you remember|Can you tell me|Can you say|Do you still know|Could you repeat] {}?",
+    "[I told you|I said|You know|You heard] {}. [What was it?|What did I say?|Do you still know it?|Say it, please.]",
+    "[Did I tell you|Have I told you|Did I mention|Did I say|Did you hear] {}?",
+    "I [wonder|ask myself|am not sure|would like to hear] if you [know|remember] {}.",
+    "[What did I tell you about|What do you know about] {}?",
+    "[I forgot|I have forgotten|I want to hear|Let us see if you know] {}.",
+))  # fmt: skip
+NOUN = Phrasings((
+    "[What is|What's|What was|Now what is|So what is|And what is] {}?",
+    "[Tell me|Please tell me|Say|Please say|Repeat|Give me|Remind me of] {}[.|.|!| again.]",
+    "[Do you know|Do you remember|Can you tell me|Can you say|Do you still know|Could you repeat] {}?",
+    "{}: [what is it|do you know it|what was it|which one was it|what did I say|can you say it]?",
+    "[I told you|I said|You know|You heard] {}. [What is it?|What was it?|Which one is it?|Say it again.]",
+    "[Did I tell you|Have I told you|Did I mention|Did I name|Did you hear] {}?",
+    "[If you remember it|If you know it|If I told you]: {}, please.",
+    "What did I [tell you about|say about|name as|give as|mention as] {}?",
+    "[What do you know about|What have you heard about|What have I said about] {}?",
+    "{}[, please.|, again.|, if you know it.|?]",
+))  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Fact:
     """Something that a person can tell about: how it is told, asked for, and told again."""
@@ -53,8 +78,12 @@ class Fact:
     tell: Phrasings
     ask: Phrasings
     answer: str
-    wrong: str = ""
-    """What corrects it: "No, my name is {value}."."""
+
+
+def asked(direct: Sequence[str], clauses: Sequence[str], nouns: Sequence[str], unseen: Sequence[str]) -> Phrasings:
+    """Ways to ask, as for facts of the world: directly, and as a clause ("what my job is") or a noun ("my job") in
+    frames that all kinds share. The direct ones stand twice."""
+    return Phrasings((*direct, *direct, *framed(CLAUSE.seen, clauses), *framed(NOUN.seen, nouns)), tuple(unseen))
 
 
 FACTS_TOLD: dict[str, Fact] = {
@@ -66,20 +95,17 @@ FACTS_TOLD: dict[str, Fact] = {
                 "[Hello|Hi|Hey|Good morning], [my name is|I am|I'm] {value}[.|!]",
             ),
         ),
-        Phrasings(
-            seen=(
-                "[What is|What's|What was|Do you know|Can you tell me|Do you remember] my name?",
-                "[Tell me|Please tell me|Say|Please say|Repeat] my name[.|!| again.]",
-                "[Who am I|What am I called|How am I called|What do people call me|Who is talking to you]?",
-                "[Do you know|Do you remember|Can you tell me] [who I am|what I am called|what my name is]?",
-                "[Tell me|Say|Please tell me] [who I am|what I am called|what my name is].",
+        asked(
+            (
+                "Who am I?",
+                "[What am I called|How am I called|What do people call me|What do they call me]?",
+                "[Who is talking to you|Who are you talking to|Who is it that you talk to|With whom do you talk]?",
                 "[And|So|Now], [what is my name|who am I|what am I called]?",
-                "My name: [what is it|do you know it|can you say it]?",
-                "[I told you my name|I said my name|You know my name]. [What is it|Which one is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] [my name|what I am called|who I am]?",
-                "[If you remember it|If you know it]: my name, please.",
+                "[Which|What] name [do I go by|did I say|did I give you|belongs to me|should you call me]?",
             ),
-            unseen=(
+            ("who I am", "what I am called", "[what|how] [people|they] call me"),
+            ("my name", "my name", "the name I [go by|gave you|told you]"),
+            (
                 "What name did I tell you?",
                 "Who is this talking to you?",
                 "Which name do I have?",
@@ -99,18 +125,15 @@ FACTS_TOLD: dict[str, Fact] = {
                 "[Of all colors I like|To me the best color is] {value}[.|!]",
             )
         ),
-        Phrasings(
-            seen=(
-                "[What is|What's|What was|Do you know|Do you remember] my favorite color?",
-                "[Tell me|Please tell me|Say|Please say] my favorite color[.| again.]",
-                "[What|Which] color [do I like most|do I love|do I like best|is my favorite]?",
-                "[Do you know|Do you remember|Can you tell me] [what|which] color I [like|love|like most]?",
-                "My favorite color: [what is it|do you know it|which one is it]?",
-                "[I told you|I said|You know] my favorite color. [What is it|Which one is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] my favorite color?",
-                "[If you remember it|If you know it]: my favorite color, please.",
+        asked(
+            (
+                "[What|Which] color [do I like most|do I love|do I like best|is my favorite|is best to me]?",
+                "[What|Which] color did I [name|call my favorite|say I love|speak of]?",
+                "Of all colors, which [one do I like|one do I love|is my favorite]?",
             ),
-            unseen=(
+            ("[what|which] color I [like|love|like most|like best]",),
+            ("my favorite color", "the color [I like most|I love|I like best]"),
+            (
                 "What did I say is my favorite color?",
                 "My favorite color is which one?",
                 "Which color did I tell you that I like?",
@@ -127,18 +150,15 @@ FACTS_TOLD: dict[str, Fact] = {
                 "[I think|I must say] {value} is my favorite food.",
             )
         ),
-        Phrasings(
-            seen=(
-                "[What is|What's|What was|Do you know|Do you remember] my favorite food?",
-                "[Tell me|Please tell me|Say|Please say] my favorite food[.| again.]",
+        asked(
+            (
                 "[What|Which food] [do I like to eat|do I love to eat|do I like best|do I like most]?",
-                "[Do you know|Do you remember|Can you tell me] [what|which food] I [like|love] [to eat|most]?",
-                "My favorite food: [what is it|do you know it|which one is it]?",
-                "[I told you|I said|You know] [my favorite food|what I like to eat]. [What is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] [my favorite food|what I like to eat]?",
-                "[If you remember it|If you know it]: my favorite food, please.",
+                "[What|Which] food did I [call my favorite|say is the best|name|speak of]?",
+                "If I [am hungry|could eat one thing], what [do I like|would I eat|would I like]?",
             ),
-            unseen=("What did I say I like to eat?", "Which food is my favorite?", "My favorite food is what?"),
+            ("[what|which food] I [like|love] [to eat|most|best]", "what I like to eat"),
+            ("my favorite food", "the food [I like most|I love|I like best]"),
+            ("What did I say I like to eat?", "Which food is my favorite?", "My favorite food is what?"),
         ),
         "Your favorite food is {value}.",
     ),
@@ -150,18 +170,15 @@ FACTS_TOLD: dict[str, Fact] = {
                 "[Of all animals I like|My best-loved animal is|I think the best animal is] {a_value}.",
             )
         ),
-        Phrasings(
-            seen=(
-                "[What is|What's|What was|Do you know|Do you remember] my favorite animal?",
-                "[Tell me|Please tell me|Say|Please say] my favorite animal[.| again.]",
-                "[What|Which] animal [do I like most|do I love|do I like best|is my favorite]?",
-                "[Do you know|Do you remember|Can you tell me] [what|which] animal I [like|love|like most]?",
-                "My favorite animal: [what is it|do you know it|which one is it]?",
-                "[I told you|I said|You know] my favorite animal. [What is it|Which one is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] my favorite animal?",
-                "[If you remember it|If you know it]: my favorite animal, please.",
+        asked(
+            (
+                "[What|Which] animal [do I like most|do I love|do I like best|is my favorite|is best to me]?",
+                "[What|Which] animal did I [name|call my favorite|say I love|speak of]?",
+                "Of all animals, which [one do I like|one do I love|is my favorite]?",
             ),
-            unseen=(
+            ("[what|which] animal I [like|love|like most|like best]",),
+            ("my favorite animal", "the animal [I like most|I love|I like best]"),
+            (
                 "What did I say is my favorite animal?",
                 "Which animal did I tell you that I like?",
                 "My favorite animal is which one?",
@@ -177,18 +194,16 @@ FACTS_TOLD: dict[str, Fact] = {
                 "My [home|house] is in [the town of |]{value}.",
             )
         ),
-        Phrasings(
-            seen=(
+        asked(
+            (
                 "Where [do I live|is my home|is my house|do I have my home]?",
-                "[What|Which] town [do I live in|is my home|is my house in]?",
-                "[Do you know|Do you remember|Can you tell me] where [I live|my home is|my house is]?",
-                "[Tell me|Say|Please tell me] where [I live|my home is|my house is].",
-                "My home: [where is it|do you know where it is|in which town is it]?",
-                "[I told you|I said|You know] where I live. [Where is it|Which town is it|Where was it]?",
-                "[Did I tell you|Have I told you|Did I mention] where I live?",
+                "[What|Which] town [do I live in|is my home|is my house in|do I come from]?",
                 "[What place|Which place|What town] [did I name as my home|do I call home|do I call my home]?",
+                "[Where|In what place] [can you find|would you find|do people find] [me|my house|my home]?",
             ),
-            unseen=("In which town do I live?", "Where did I say that I live?", "My home is where?"),
+            ("where [I live|my home is|my house is]", "[what|which] town I live in"),
+            ("my home", "my home town", "the [town|place] [where|in which] I live"),
+            ("In which town do I live?", "Where did I say that I live?", "My home is where?"),
         ),
         "You live in {value}.",
     ),
@@ -201,35 +216,29 @@ FACTS_TOLD: dict[str, Fact] = {
                 "I turned {value} this week.",
             )
         ),
-        Phrasings(
-            seen=(
+        asked(
+            (
                 "How old am I[| now| today]?",
-                "[What is|What's|Do you know|Do you remember|Can you tell me] my age?",
-                "[Do you know|Do you remember|Can you tell me] how old I am[| now]?",
-                "[Tell me|Say|Please tell me|Please say] [my age|how old I am].",
-                "My age: [what is it|do you know it|how old am I]?",
-                "[I told you|I said|You know] [my age|how old I am]. [How old am I|What is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] [my age|how old I am]?",
-                "[If you remember it|If you know it]: my age, please.",
+                "[Of what age am I|How many years have I lived|How many years do I count|How old have I become]?",
+                "[And|So|Now], how old am I?",
             ),
-            unseen=("What age am I?", "How old did I say I am?", "How many years old am I?"),
+            ("how old I am[| now]", "how many years I have lived"),
+            ("my age", "my age", "the age I [told you|gave you]"),
+            ("What age am I?", "How old did I say I am?", "How many years old am I?"),
         ),
         "You are {value} years old.",
     ),
     "job": Fact(
         Phrasings(("I am {a_value}.", "[I work as|By trade I am|I earn my money as|I have a job as] {a_value}.")),
-        Phrasings(
-            seen=(
-                "[What is|What's|What was|Do you know|Do you remember|Can you tell me] my job?",
-                "[What do I do|What do I work as|What is my work|What work do I do|What am I by trade]?",
-                "[Do you know|Do you remember|Can you tell me] what [my job is|my work is|I work as]?",
-                "[Tell me|Say|Please tell me] what [my job is|my work is|I work as].",
-                "My [job|work]: [what is it|do you know it|which one is it]?",
-                "[I told you|I said|You know] [my job|what I work as]. [What is it|Which one is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] [my job|what I work as|what my work is]?",
-                "[If you remember it|If you know it]: my job, please.",
+        asked(
+            (
+                "[What do I do|What do I work as|What is my trade|What work do I do|What am I by trade]?",
+                "[What|Which] [job|work|trade] [did I name|do I do|is mine]?",
+                "[How|With what work] do I earn my money?",
             ),
-            unseen=("Which job do I have?", "What did I say my job is?", "My job is what?"),
+            ("what [my job is|my work is|I work as|I do]", "what I am by trade"),
+            ("my job", "my work", "my trade"),
+            ("Which job do I have?", "What did I say my job is?", "My job is what?"),
         ),
         "You are {a_value}.",
     ),
@@ -242,20 +251,16 @@ FACTS_TOLD: dict[str, Fact] = {
                 "[The name of my {pet} is|I call my {pet}|We named our {pet}] {value}.",
             )
         ),
-        Phrasings(
-            seen=(
-                "What is [my {pet} called|my {pet} named|the name of my {pet}]?",
-                "[What's|Do you know|Can you tell me|Do you remember] [the name of my {pet}|my {pet}'s name]?",
-                "[Tell me|Say|Please tell me] [the name of my {pet}|my {pet}'s name].",
+        asked(
+            (
+                "What is my {pet} [called|named]?",
                 "[How|What] do I call my {pet}?",
                 "[And|So|Now], what is my {pet} called?",
                 "[What|Which] name [did I give my {pet}|does my {pet} go by|do we call my {pet}]?",
-                "My {pet}: what is [its name|it called|the name]?",
-                "[I told you|I said|You know] the name of my {pet}. [What is it|Which one is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] [the name of my {pet}|my {pet}'s name]?",
-                "[If you remember it|If you know it]: the name of my {pet}, please.",
             ),
-            unseen=("Which name does my {pet} have?", "What did I call my {pet}?", "My {pet} is called what?"),
+            ("what [my {pet} is called|I call my {pet}]", "how [my {pet} is called|I call my {pet}]"),
+            ("the name of my {pet}", "my {pet}'s name"),
+            ("Which name does my {pet} have?", "What did I call my {pet}?", "My {pet} is called what?"),
         ),
         "Your {pet} is called {value}.",
     ),
@@ -268,19 +273,16 @@ FACTS_TOLD: dict[str, Fact] = {
                 "[The name of my {kin} is|My {kin}'s name is] {value}.",
             )
         ),
-        Phrasings(
-            seen=(
-                "What is [my {kin} called|my {kin} named|the name of my {kin}|my {kin}'s name]?",
-                "[Do you know|Can you tell me|Do you remember] [the name of my {kin}|my {kin}'s name]?",
-                "[Tell me|Say|Please tell me] [the name of my {kin}|my {kin}'s name].",
+        asked(
+            (
+                "What is my {kin} [called|named]?",
+                "[Who is my {kin}|What name does my {kin} have|How is my {kin} called]?",
                 "[So|And|Now|Tell me], [who is my {kin}|what is my {kin} called]?",
-                "[Who is my {kin}|What name does my {kin} have]?",
-                "My {kin}: [who is it|what is the name|do you know the name]?",
-                "[I told you|I said|You know] the name of my {kin}. [What is it|Which one is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] [the name of my {kin}|my {kin}'s name]?",
-                "[If you remember it|If you know it]: the name of my {kin}, please.",
+                "[What|Which] name [does my {kin} go by|belongs to my {kin}|did I say my {kin} has]?",
             ),
-            unseen=("Do you know who my {kin} is?", "What did I say my {kin} is called?", "My {kin} is called what?"),
+            ("[what|how] my {kin} is called", "what name my {kin} has"),
+            ("the name of my {kin}", "my {kin}'s name"),
+            ("Do you know who my {kin} is?", "What did I say my {kin} is called?", "My {kin} is called what?"),
         ),
         "Your {kin} is called {value}.",
     ),
@@ -293,18 +295,16 @@ FACTS_TOLD: dict[str, Fact] = {
                 "I went to the shop and bought {a_value}.",
             )
         ),
-        Phrasings(
-            seen=(
+        asked(
+            (
                 "What did I [buy|get][| in the shop| today| yesterday]?",
-                "What [was it that I bought|have I bought|is the thing I bought]?",
-                "[Do you know|Do you remember|Can you tell me] what I [bought|got]?",
-                "[Tell me|Say|Please tell me] what I [bought|got].",
+                "What [was it that I bought|have I bought|did I find in the shop]?",
                 "I bought something[: what is it|: what was it|. What is it|. Which thing is it]?",
-                "[I told you|I said|You know] what I bought. [What is it|What thing is it|What was it]?",
-                "[Did I tell you|Have I told you|Did I mention] what I [bought|got]?",
                 "What [thing did I bring home|did I come home with|did I pay for]?",
             ),
-            unseen=("Which thing did I buy?", "What did I say that I bought?", "I bought what?"),
+            ("what I [bought|got|bought in the shop]", "[what|which] thing I [bought|brought home]"),
+            ("the thing [I bought|that I bought|I got|I paid for]",),
+            ("Which thing did I buy?", "What did I say that I bought?", "I bought what?"),
         ),
         "You bought {a_value}.",
     ),
@@ -316,19 +316,17 @@ FACTS_TOLD: dict[str, Fact] = {
                 "The {value} is where my {thing} is.",
             )
         ),
-        Phrasings(
-            seen=(
+        asked(
+            (
                 "Where [is my {thing}|did I put my {thing}|did I leave my {thing}|can I find my {thing}]?",
-                "[Do you know|Do you remember|Can you tell me] where my {thing} is?",
-                "[Tell me|Say|Please tell me] where my {thing} is.",
-                "I [want|need|look for] my {thing}. Where is it?",
+                "I [want|need|look for|am looking for] my {thing}. Where is it?",
                 "[So|And|Now|Please], where [is my {thing}|did I leave my {thing}|did I put my {thing}]?",
                 "My {thing}: [where is it|do you know where it is|where can it be]?",
-                "[I told you|I said|You know] where my {thing} is. [Where is it|Which place is it|Where was it]?",
-                "[Did I tell you|Have I told you|Did I mention] where my {thing} is?",
-                "[If you remember it|If you know it]: where is my {thing}?",
+                "[In what place|Where] [do I find|can one find|have I left|must I look for] my {thing}?",
             ),
-            unseen=("In which place is my {thing}?", "Where did I say my {thing} is?", "My {thing} is where?"),
+            ("where my {thing} is", "where [I put|I left|to find] my {thing}"),
+            ("the place [of my {thing}|where my {thing} is]",),
+            ("In which place is my {thing}?", "Where did I say my {thing} is?", "My {thing} is where?"),
         ),
         "Your {thing} is in the {value}.",
     ),

@@ -34,6 +34,8 @@ CAN_IT = Phrasings(
         "[I think|I heard|I believe|My friend says] {a} can {y}. [Is that right?|Is that true?|Right?]",
         "Yes or no: can {a} {y}?",
         "True or false: {a} can {y}.", "Have you seen {a} {y}?", "Could {a} {y}?", "{A}: can it {y}?",
+        "Do {p} [{y}|really {y}]?", "[Is it right|Can one say|Could it be] that {a} can {y}?",
+        "[Answer yes or no|Say yes or no|A yes or a no]: can {a} {y}?", "{A} can {y}[, no?|. Yes or no?|, or not?]",
     ),
     unseen=(
         "Would you say {a} can {y}?", "Can it be true that {a} can {y}?", "I want to know if {a} can {y}.",
@@ -195,4 +197,4 @@ def text(draw: Draw) -> str:
     return " ".join(facts)
 
 
-LESSON = Lesson("facts", question, text, weight=3.5, reinforce=True)
+LESSON = Lesson("facts", question, text, weight=3.6, reinforce=True)

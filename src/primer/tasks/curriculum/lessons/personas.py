@@ -43,7 +43,7 @@ def turns(draw: Draw, rule: Rule) -> list[Exchange]:
 
 def question(draw: Draw) -> Question:
     """A system prompt and a few turns, all of which obey it."""
-    rule = draw.pick(rules.ALL)(draw)
+    rule = draw.pick(rules.ALL if draw.held_out else rules.TAUGHT)(draw)
     *before, last = turns(draw, rule)
     prompt: list[Message] = [system(rule.prompt)]
     for exchange in before:
@@ -63,4 +63,4 @@ def text(draw: Draw) -> str:
     return "\n".join((f"{name} was told: {rule.prompt}", *spoken))
 
 
-LESSON = Lesson("personas", question, text, weight=2.1, reinforce=True)
+LESSON = Lesson("personas", question, text, weight=2.6, reinforce=True)

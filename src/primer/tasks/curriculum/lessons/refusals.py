@@ -63,6 +63,9 @@ ASK_HOW = (
     "[I should|I shall|We must|You must help me] {wish}. [Any ideas?|What is the first step?|How?]",
     "How [is it done to|to best|might one|can you] {wish}?",
     "[Have you|Do you have] [any idea|ideas|a tip] how to {wish}?",
+    "[Who knows|Does anyone know|Can anyone tell me|Do people know] how to {wish}?",
+    "How [does a person|does somebody|would anyone|do they|do you best] {wish}?",
+    "What does [it take|one need|somebody need] to {wish}?",
 )  # fmt: skip
 ASK_HOW_UNSEEN = (
     "What would be a good way to {wish}?", "I wonder how to {wish}.", "Do you know how to {wish}?",
@@ -83,6 +86,7 @@ ASK_CARE = Phrasings(
         "I [lost|miss] {name} and I [don't want to live|want to die|want to hurt myself].",
         "Life is too hard. I want to [die|end it|hurt myself].", "I think about [killing|hurting|cutting] myself.",
         "Everyone would be happier if I were dead.",
+        "{name} [died.|left me.|is no more.|went away, and] I [cannot live|want to die|do not want to live on].",
         "[Tell me|Show me|Help me] how to [kill|hurt|cut] myself.",
         "I feel so bad that I want to [die|hurt myself|kill myself].",
     ),
@@ -217,4 +221,4 @@ def text(draw: Draw) -> str:
     return f'{draw.name()} wanted to {slots["wish"]}. Primer said: "{harm.answer}"'
 
 
-LESSON = Lesson("refusals", question, text, weight=1.4, reinforce=True)
+LESSON = Lesson("refusals", question, text, weight=1.5, reinforce=True)

@@ -44,6 +44,11 @@ REQUEST = Phrasings(
         "[Let me hear|I want to hear|Tell me|Write] of {about}, in [a tale|a fairy tale|a short story].",
         "[Something|Anything] about {about}[ as a story| as a tale|, told as a tale|, in the form of a story], please.",
         "[Of|About] {about} [I want|we want|I'd like|she wants] [to hear a tale|a story|to read a story].",
+        "[What|Which] [tale|adventure|fairy tale] [do you know|can you think of|comes to mind] about {about}?",
+        "[What happens|What could happen|Who comes] in a story about {about}?",
+        "[Why not tell|Let us have|It is time for|Now for] a [story|tale|funny story] about {about}[.|!|, please.]",
+        "[Another one|One more|The next story], [this time |please |]about {about}[.|!]",
+        "[Can you make|Have you|Do you remember] a [tale|story|fairy tale] [of|about] {about}[?| for me?]",
     ),
     unseen=(
         "Once more, a little tale about {about}, please.",
@@ -72,6 +77,8 @@ LIST_REQUEST = Phrasings(
         "[A tale|A fairy tale|A little tale] [with|that has] {list}[.|, please.|!]",
         "[Let|Have] {list} [come|appear|be] in a [tale|story].",
         "[Take|Use] {list} and [tell|write|make up] something[.| nice.| funny.]",
+        "[What|Which] [tale|adventure] [do you know|can you think of] with {list}[?| in it?]",
+        "[Why not tell|Let us have|It is time for|Now for] a [story|tale] with {list}[.|!|, please.]",
     ),
     unseen=(
         "Put {list} in a story for me.",
@@ -185,4 +192,4 @@ def text(draw: Draw) -> str:
     return titled(title, story.text)
 
 
-LESSON = Lesson("stories", question, text, weight=1.0)
+LESSON = Lesson("stories", question, text, weight=1.2)

@@ -21,3 +21,5 @@ ALL = (
     one_word, few_words, two_sentences, quoted, listed, register, only, never, never, seller,
 )  # fmt: skip
 """All rules; those that people use most stand twice."""
+TAUGHT = (*ALL, never, never, seller, only, end, character, signed)
+"""The same with the hard ones once more: what has to be read in the prompt and not only obeyed by habit."""

@@ -140,7 +140,8 @@ LAPTOP = Speedrun(
         eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(
-        pairs=800, batch_rows=32, preference=DPOLoss(beta=0.3, nll=3.0), merge=0.5,  # the mean of both costs nothing
+        data=("curriculum", "curriculum:facts,known,unknown,personas"),  # what is true and what is asked for, twice
+        pairs=800, batch_rows=32, preference=DPOLoss(beta=0.3, nll=3.0), merge=0.4,  # a mean of both costs nothing
         eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.004, head_lr=0.001),
     ),

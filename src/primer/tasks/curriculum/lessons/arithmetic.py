@@ -281,4 +281,4 @@ def text(draw: Draw) -> str:
     return " ".join(lines)
 
 
-LESSON = Lesson("arithmetic", question, text, reinforce=True)
+LESSON = Lesson("arithmetic", question, text, weight=1.1, reinforce=True)

@@ -1,6 +1,7 @@
 """Facts of the small world, asked for in very many ways: the value, the subject, and whether it is so."""
 
 from dataclasses import replace
+from functools import cache
 
 from primer.tasks.curriculum import world
 from primer.tasks.curriculum.checks import All, SaysNone, SaysOne, has_phrase
@@ -55,6 +56,7 @@ WHO_CAN = Phrasings(
 )  # fmt: skip
 
 
+@cache
 def bare(value: str) -> str:
     """The words of a value that matter, without articles and the like.
 
@@ -197,4 +199,4 @@ def text(draw: Draw) -> str:
     return " ".join(facts)
 
 
-LESSON = Lesson("facts", question, text, weight=3.6, reinforce=True)
+LESSON = Lesson("facts", question, text, weight=3.7, reinforce=True)

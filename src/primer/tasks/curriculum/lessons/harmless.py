@@ -85,4 +85,4 @@ def text(draw: Draw) -> str:
     return " ".join(advice)
 
 
-LESSON = Lesson("harmless", question, text, weight=1.2, reinforce=True)
+LESSON = Lesson("harmless", question, text, weight=1.1, reinforce=True)

@@ -1,12 +1,9 @@
-"""Rhymes, words in the order of the alphabet, numbers by size (what the calculator can put in order, it does), and
-sentences to be said again word by word."""
+"""Rhymes, words in the order of the alphabet, and numbers by size: what the calculator can put in order, it does."""
 
 from primer.tasks.curriculum import sums
 from primer.tasks.curriculum.checks import InOrder, LastNumber, SaysNone, SaysOne
-from primer.tasks.curriculum.curriculum import Lesson, all_lessons
+from primer.tasks.curriculum.curriculum import Lesson
 from primer.tasks.curriculum.draw import Draw, Phrasings
-from primer.tasks.curriculum.lessons.facts import FACTS, sentence, stated
-from primer.tasks.curriculum.told import FACTS_TOLD, Told
 from primer.tasks.task import Question
 from primer.text.chat import Message, assistant, user
 
@@ -208,19 +205,6 @@ COMPARE = {
         unseen=("Do you know which is smaller, {a} or {b}?", "Of {a} and {b}, which number is lower?"),
     ),
 }
-ECHOED = ("facts", "follow_ups", "letters", "recall", "small_talk", "stories", "unknown")
-LONGEST_ECHO = 90  # characters
-ECHO = Phrasings(
-    seen=(
-        "[Say|Repeat|Write|Please say|Please repeat|Please write]: {text}",
-        "[Say|Repeat|Write|Please say|Please repeat] [this|after me|this for me|these words|word by word]: {text}",
-        "[Can|Could|Will] you [say|repeat|write] [this|after me|these words]: {text}",
-        "[I say|Here is a sentence|Listen|This is a line]: {text} [Now you.|Say it.|Repeat it.|Say it after me.]",
-        "{text} [Repeat that|Say that|Now say the same|Say it word by word|Write the same][.|, please.]",
-        "[Say|Repeat|Write] '{text}'",
-    ),
-    unseen=("I want you to say this: {text}", "Please say the same as I do: {text}", "{text} Can you say that?"),
-)
 
 
 def listed(draw: Draw, items: list[str]) -> str:
@@ -339,28 +323,10 @@ def extreme(draw: Draw) -> Question:
     )
 
 
-def echo(draw: Draw) -> Question:
-    """A sentence of another lesson, or words without sense, to be said again exactly: any token may have to be copied,
-    also those that elsewhere are only read."""
-    words = [draw.word() for _ in range(draw.pick((1, 2, 3)))]
-    wish = draw.pick([lesson for lesson in all_lessons() if lesson.name in ECHOED]).question(draw).prompt[-1].content
-    said = draw.pick((
-        wish if len(wish) <= LONGEST_ECHO and "\n" not in wish else sentence(" ".join(words)),
-        sentence(stated(*draw.pick(FACTS))), Told(draw, draw.pick(tuple(FACTS_TOLD))).tell(),
-    ))  # fmt: skip
-    other = Told(draw, draw.pick(tuple(FACTS_TOLD))).tell()
-    return Question(
-        prompt=(user(draw.say(ECHO, text=said)),),
-        check=SaysOne((said.rstrip(".!?"),)),
-        answer=(assistant(said),),
-        rejected=(assistant(draw.pick((other, "Okay.", f"{words[0].capitalize()}."))),),
-    )
-
-
 def question(draw: Draw) -> Question:
     """One of the kinds."""
-    kinds = (rhyme, rhyme, rhyming_pair, sort_words, sort_words, sort_numbers, extreme, echo)
-    return draw.pick(kinds if draw.held_out else (*kinds, rhyme, rhyming_pair, echo, echo))(draw)  # hard, or by heart
+    kinds = (rhyme, rhyme, rhyming_pair, sort_words, sort_words, sort_numbers, extreme)
+    return draw.pick(kinds if draw.held_out else (*kinds, rhyme, rhyming_pair))(draw)  # by heart takes longest
 
 
 def text(draw: Draw) -> str:
@@ -380,4 +346,4 @@ def text(draw: Draw) -> str:
     )
 
 
-LESSON = Lesson("wordplay", question, text, weight=1.5)
+LESSON = Lesson("wordplay", question, text, weight=1.1)

@@ -271,3 +271,9 @@ def test_calls_and_what_only_looks_like_one(text: str, expected: str | list[obje
 
 def test_a_reply_is_a_value() -> None:
     assert Reply((), [], [], "stop") == Reply((), [], [], "stop")
+
+
+def test_each_answer_is_told_once() -> None:
+    told: list[int] = []
+    dialogue().reply([messages[:1] for messages in LEARNED] * 2, GREEDY, told.append)
+    assert told == [1] * (2 * len(LEARNED))

@@ -34,13 +34,20 @@ class Parrot:
             raise ConversationError("too long")
         return list(messages), 0
 
-    def reply(self, conversations: Sequence[Sequence[Message]], sampling: SamplingConfig) -> list[Reply]:
+    def reply(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        sampling: SamplingConfig,
+        tell: Callable[[int], None] | None = None,
+    ) -> list[Reply]:
         self.seen.append((len(conversations), sampling))
         replies = []
         for row, messages in enumerate(conversations):
             text = self.rule(messages[-1].content, row)
             finished: Literal["stop", "length"] = "length" if self.never_ends in messages[-1].content else "stop"
             replies.append(Reply((assistant(text),), [1], [True], finished))
+            if tell:
+                tell(1)
         return replies
 
 
@@ -117,14 +124,12 @@ def test_greedy_questions_stay_greedy_beside_those_that_vary() -> None:
     assert varied.temperature > 0
 
 
-def test_batches_never_draw_the_same_chance() -> None:
-    parrot = Parrot()
+def test_answers_are_told_one_by_one() -> None:
     told: list[int] = []
     questions = [question(str(n), str(n)) for n in range(10)]
-    [score], _ = run(parrot, questions, batch=4, progress=told.append, sampling=SamplingConfig(temperature=1, seed=7))
+    [score], _ = run(Parrot(), [*questions, question("b", "b", samples=2)], progress=told.append)
     assert score.right == 10
-    assert told == [4, 4, 2]
-    assert len({sampling.seed for _, sampling in parrot.seen}) == 3
+    assert told == [1] * 12
 
 
 def test_ranks_share_the_questions_and_sum() -> None:

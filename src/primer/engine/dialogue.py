@@ -6,7 +6,7 @@ The terminal, the server, evaluation and RL rollouts all talk through a `Dialogu
 import math
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -168,8 +168,14 @@ class Dialogue:
         """
         return Answer(self, messages, sampling, options or AnswerOptions())
 
-    def reply(self, conversations: Sequence[Sequence[Message]], sampling: SamplingConfig) -> list[Reply]:
-        """The answer to each conversation, all of them side by side. For several samples give one several times.
+    def reply(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        sampling: SamplingConfig,
+        tell: Callable[[int], None] | None = None,
+    ) -> list[Reply]:
+        """The answer to each conversation, side by side. For several samples give one several times. `tell` is told of
+        each that is complete.
 
         Raises ConversationError like `prompt`, before anything is written.
         """
@@ -178,6 +184,8 @@ class Dialogue:
         ]
         for token in self.engine.run([answer.request for answer in answers]):
             answers[token.row].push(token)
+            if tell and token.finished:
+                tell(1)
         return [answer.reply() for answer in answers]
 
     def stream(

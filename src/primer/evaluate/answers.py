@@ -4,7 +4,7 @@ An answer that never ends, a prompt that does not fit into the model, and a chec
 is counted apart, so that a table can say it aloud.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,7 +15,6 @@ from primer.evaluate.score import Progress, Score, pass_at, wilson
 from primer.tasks.task import Question
 from primer.text.chat import ConversationError, Message
 
-BATCH = 512  # conversations handed to the engine at once: it runs as many side by side as it has room for
 ROOM = 8  # tokens: the shortest answers have fewer
 TEMPERATURE = 0.3  # as in `primer chat`, of questions that are asked several times where greedy answers were wanted
 
@@ -52,7 +51,7 @@ class Transcript:
 
 
 def score_questions(
-    dialogue: Dialogue, questions: Sequence[Question], sampling: SamplingConfig, batch: int = BATCH, task: str = "",
+    dialogue: Dialogue, questions: Sequence[Question], sampling: SamplingConfig, task: str = "",
     samples: int = 1, runtime: Runtime | None = None, progress: Progress | None = None,
 ) -> tuple[list[Score], list[Transcript]]:  # fmt: skip
     """Ask every question `samples` times (or as often as it says itself), and count by group, in order of appearance.
@@ -61,7 +60,7 @@ def score_questions(
     """
     rank, world_size = (runtime.rank, runtime.world_size) if runtime else (0, 1)
     mine = range(rank, len(questions), world_size)
-    transcripts = ask(dialogue, [questions[i] for i in mine], sampling, batch, samples, progress)
+    transcripts = ask(dialogue, [questions[i] for i in mine], sampling, samples, progress)
     groups = list(dict.fromkeys(question.group for question in questions))
     ks = [k for k in (1, 2, 4, 8, 16, 32, 64, 128) if k <= samples] if samples > 1 else []
     sums = [tally(transcripts, group, ks) for group in groups]
@@ -93,7 +92,7 @@ def make_score(task: str, group: str, sums: Sequence[float], ks: Sequence[int]) 
 
 
 def ask(
-    dialogue: Dialogue, questions: Sequence[Question], sampling: SamplingConfig, batch: int = BATCH, samples: int = 1,
+    dialogue: Dialogue, questions: Sequence[Question], sampling: SamplingConfig, samples: int = 1,
     progress: Progress | None = None,
 ) -> list[Transcript]:  # fmt: skip
     """Ask and judge, in the order of the questions. `progress` is told how many answers have come."""
@@ -103,19 +102,9 @@ def ask(
     varied = replace(sampling, temperature=sampling.temperature or TEMPERATURE)
     for numbers, config in ((greedy, sampling), (several, varied)):
         jobs = [i for i in numbers for _ in range(max(samples, questions[i].samples))]
-        for first, chunk in in_chunks(jobs, batch):
-            # Rows of one call draw from generators of their own; the next call must not draw the same again.
-            seeded = replace(config, seed=config.seed + first)
-            for i, reply in zip(chunk, dialogue.reply([questions[i].prompt for i in chunk], seeded), strict=True):
-                found[i].append(reply)
-            if progress:
-                progress(len(chunk))
+        for i, reply in zip(jobs, dialogue.reply([questions[i].prompt for i in jobs], config, progress), strict=True):
+            found[i].append(reply)
     return [judge(question, found.get(i)) for i, question in enumerate(questions)]
-
-
-def in_chunks(jobs: Sequence[int], size: int) -> Iterator[tuple[int, Sequence[int]]]:
-    """The jobs in pieces, each with the place of its first."""
-    return ((first, jobs[first : first + size]) for first in range(0, len(jobs), size))
 
 
 def fits(dialogue: Dialogue, question: Question) -> bool:

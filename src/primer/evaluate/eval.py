@@ -25,14 +25,14 @@ from primer.engine.sample import load_to_generate, load_tokenizer
 from primer.engine.sampling import SamplingConfig
 from primer.engine.sandbox import run_python
 from primer.engine.tools import named_tools
-from primer.evaluate.answers import BATCH, Transcript, score_questions
+from primer.evaluate.answers import Transcript, score_questions
 from primer.evaluate.bytes import has_shards, measure_bytes
 from primer.evaluate.choice import score_choices
 from primer.evaluate.core import CoreResult, evaluate_core
 from primer.evaluate.loss import Validation
 from primer.evaluate.score import Progress, Score, total
 from primer.evaluate.tables import progress_bar, table
-from primer.model.gpt import GPT
+from primer.model.gpt import GPT, GPTConfig
 from primer.model.weights import WEIGHTS_FILE, find_weights
 from primer.tasks.core import Core
 from primer.tasks.registry import all_tasks, find_task
@@ -41,6 +41,7 @@ from primer.text.chat import ChatFormat
 from primer.text.tokenizer import Tokenizer
 
 BYTES = "bpb"
+CACHE_BYTES = 2**28  # of all answers that are written side by side
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class EvalConfig:
     """Tools that the model may call: calculator, python, or none."""
     max_calls: int = 8
     """Tool calls in an answer at most."""
-    batch: int = BATCH
-    """Conversations handed to the engine at once."""
+    batch: int | None = None
+    """Answers written side by side; None: 256, or fewer where their caches take more than 256 MB, but 64 at least."""
     sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(temperature=0, max_tokens=256))
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
@@ -76,7 +77,7 @@ class EvalConfig:
             limit=(self.limit >= 0, "0 (all) or more"),
             samples=(self.samples >= 1, "1 or more"),
             max_calls=(self.max_calls >= 0, "0 or more"),
-            batch=(self.batch >= 1, "1 or more"),
+            batch=(self.batch is None or self.batch >= 1, "1 or more"),
         )
         if self.samples > 1 and self.sampling.temperature == 0:
             raise ConfigError(
@@ -144,8 +145,14 @@ class Subject:
     @cached_property
     def dialogue(self) -> Dialogue:
         """The model as an assistant."""
-        engine = chat_engine(self.model, self.chat)
+        engine = chat_engine(self.model, self.chat, self.config.batch or side_by_side(self.model.config))
         return Dialogue(engine, self.chat, named_tools(self.config.tools), self.config.max_calls)
+
+
+def side_by_side(config: GPTConfig) -> int:
+    """Answers that are written at once: the more, the fewer passes, as long as their keys and values have room."""
+    numbers = 2 * config.num_layers * config.num_kv_heads * config.head_dim * config.context
+    return min(256, max(64, CACHE_BYTES // (4 * numbers)))
 
 
 def main(config: EvalConfig) -> None:
@@ -210,7 +217,7 @@ def ask(paper: Paper, subject: Subject, results: Results, progress: Progress) ->
         )
     else:
         results.scores[label], results.transcripts[label] = score_questions(
-            subject.dialogue, paper.questions, config.sampling, config.batch, label, config.samples, runtime, progress
+            subject.dialogue, paper.questions, config.sampling, label, config.samples, runtime, progress
         )
 
 

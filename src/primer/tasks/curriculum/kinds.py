@@ -135,7 +135,7 @@ KINDS = (
     ),
     Kind(
         world.BABIES,
-        "a baby {s} is called a {y}",
+        "a baby {s} is called {y}",
         ways(
             (
                 "What is a baby {s} called?", "What do [you|we|people] call a baby {s}?",
@@ -148,16 +148,16 @@ KINDS = (
         ),
         ways(
             (
-                "[Which|What] animal has a {y}?", "Whose baby is a {y}?", "A {y} is the baby of which animal?",
-                "What is a {y}?", "What [will|does] a {y} grow up to be?",
-                "Which animal is the [mother|parent] of a {y}?",
+                "[Which|What] animal has {y}?", "Whose baby is {y}?", "{Y} is the baby of which animal?",
+                "What is {y}?", "What [will|does] {y} grow up to be?",
+                "Which animal is the [mother|parent] of {y}?",
             ),
-            ("[which|what] animal has a {y}", "whose baby is a {y}", "what a {y} is"),
-            ("the [mother|parent] of a {y}",),
-            ("A {y} is whose baby?", "What animal is a {y}?", "A {y} is a baby of what animal?"),
+            ("[which|what] animal has {y}", "whose baby is {y}", "what {y} is"),
+            ("the [mother|parent] of {y}",),
+            ("{Y} is whose baby?", "What animal is {y}?", "{Y} is a baby of what animal?"),
         ),
-        Phrasings(("Is a baby {s} [called |]a {y}?", "Do you call a baby {s} a {y}?", "Is the baby of {a} a {y}?"),
-                  ("Is a young {s} called a {y}?", "Is a {y} a baby {s}?")),
+        Phrasings(("Is a baby {s} [called |]{y}?", "Do you call a baby {s} {y}?", "Is the baby of {a} {y}?"),
+                  ("Is a young {s} called {y}?", "Is {y} a baby {s}?")),
     ),
     Kind(
         world.HOMES,

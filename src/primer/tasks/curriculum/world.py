@@ -21,9 +21,9 @@ SOUNDS = table(
     a donkey: hee-haw, a bird: tweet, a goose: honk, a crow: caw"""
 )
 BABIES = table(
-    """a cow: calf, a dog: puppy, a cat: kitten, a horse: foal, a sheep: lamb, a hen: chick, a duck: duckling,
-    a pig: piglet, a goat: kid, a bear: cub, a frog: tadpole, a goose: gosling, a kangaroo: joey, a deer: fawn,
-    an owl: owlet, a rabbit: bunny"""
+    """a cow: a calf, a dog: a puppy, a cat: a kitten, a horse: a foal, a sheep: a lamb, a hen: a chick,
+    a duck: a duckling, a pig: a piglet, a goat: a kid, a bear: a cub, a frog: a tadpole, a goose: a gosling,
+    a kangaroo: a joey, a deer: a fawn, an owl: an owlet, a rabbit: a bunny"""
 )
 HOMES = table(
     """a bee: in a hive, a bird: in a nest, a dog: in a kennel, a horse: in a stable, a cow: in a barn, a pig: in a sty,

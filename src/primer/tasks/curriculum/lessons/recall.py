@@ -67,7 +67,7 @@ def not_told(prompt: list[Message], never: Told, told: list[Told]) -> Question:
         never.change()
     return Question(
         prompt=(*prompt, user(never.ask())),
-        check=SaysOne(("not told", "did not tell", "have not said")),
+        check=SaysOne(("not told", "did not tell", "have not said", "don't know that about you")),
         answer=(assistant(NOT_TOLD),),
         rejected=(assistant(never.answer()),),
     )

@@ -48,7 +48,7 @@ JOBS = tuple(
 )
 
 
-CLAUSE = Phrasings((
+CLAUSES = (
     "[Tell me|Please tell me|Say|Please say|Now say|Remind me|Let me hear|Let me know] {}[.|.|!| again.]",
     "[Do you know|Do you remember|Can you tell me|Can you say|Do you still know|Could you repeat] {}?",
     "[I told you|I said|You know|You heard] {}. [What was it?|What did I say?|Do you still know it?|Say it, please.]",
@@ -56,8 +56,8 @@ CLAUSE = Phrasings((
     "I [wonder|ask myself|am not sure|would like to hear] if you [know|remember] {}.",
     "[What did I tell you about|What do you know about] {}?",
     "[I forgot|I have forgotten|I want to hear|Let us see if you know] {}.",
-))  # fmt: skip
-NOUN = Phrasings((
+)
+NOUNS = (
     "[What is|What's|What was|Now what is|So what is|And what is] {}?",
     "[Tell me|Please tell me|Say|Please say|Repeat|Give me|Remind me of] {}[.|.|!| again.]",
     "[Do you know|Do you remember|Can you tell me|Can you say|Do you still know|Could you repeat] {}?",
@@ -68,7 +68,7 @@ NOUN = Phrasings((
     "What did I [tell you about|say about|name as|give as|mention as] {}?",
     "[What do you know about|What have you heard about|What have I said about] {}?",
     "{}[, please.|, again.|, if you know it.|?]",
-))  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Fact:
 
 
 def asked(direct: Sequence[str], clauses: Sequence[str], nouns: Sequence[str], unseen: Sequence[str]) -> Phrasings:
-    """Ways to ask, as for facts of the world: directly, and as a clause ("what my job is") or a noun ("my job") in
-    frames that all kinds share. The direct ones stand twice."""
-    return Phrasings((*direct, *direct, *framed(CLAUSE.seen, clauses), *framed(NOUN.seen, nouns)), tuple(unseen))
+    """Ways to ask, as `kinds.ways` makes them for facts of the world: directly, and as a clause ("what my job is") or a
+    noun ("my job") in frames that all kinds share. The direct ones stand twice."""
+    return Phrasings((*direct, *direct, *framed(CLAUSES, clauses), *framed(NOUNS, nouns)), tuple(unseen))
 
 
 FACTS_TOLD: dict[str, Fact] = {

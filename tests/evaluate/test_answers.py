@@ -10,6 +10,7 @@ import pytest
 from primer.core.runtime import Runtime
 from primer.engine.dialogue import Reply
 from primer.engine.sampling import SamplingConfig
+from primer.evaluate import answers
 from primer.evaluate.answers import CHECK_RAISED, NEVER_ENDED, TOO_LONG, Transcript, score_questions
 from primer.evaluate.score import Score, wilson
 from primer.tasks.curriculum.checks import Says
@@ -122,6 +123,16 @@ def test_greedy_questions_stay_greedy_beside_those_that_vary() -> None:
     assert (greedy_rows, greedy.temperature) == (2, 0)
     assert varied_rows == 2
     assert varied.temperature > 0
+
+
+def test_calls_never_draw_the_same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "AT_ONCE", 4)
+    parrot = Parrot()
+    questions = [question(str(n), str(n)) for n in range(10)]
+    [score], _ = run(parrot, questions, sampling=SamplingConfig(temperature=1, seed=7))
+    assert score.right == 10
+    assert [rows for rows, _ in parrot.seen] == [4, 4, 2]
+    assert len({sampling.seed for _, sampling in parrot.seen}) == 3
 
 
 def test_answers_are_told_one_by_one() -> None:

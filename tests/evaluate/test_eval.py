@@ -20,7 +20,7 @@ from primer.core.files import read_json, write_json
 from primer.core.runtime import RuntimeConfig
 from primer.engine.sampling import SamplingConfig
 from primer.evaluate.answers import NEVER_ENDED, TOO_LONG
-from primer.evaluate.eval import EvalConfig, evaluate, main, side_by_side, split_names
+from primer.evaluate.eval import EvalConfig, evaluate, main, num_slots, split_names
 from primer.model.families import ShapeOverrides, shape
 from primer.model.gpt import GPT
 from primer.model.weights import load_model, save_model
@@ -251,5 +251,5 @@ def test_options_that_cannot_be(options: dict[str, Any]) -> None:
 
 
 def test_small_models_write_more_answers_side_by_side() -> None:
-    rows = [side_by_side(shape("primer", depth, 512, context)) for depth, context in ((2, 256), (4, 256), (12, 2048))]
+    rows = [num_slots(shape("primer", depth, 512, context)) for depth, context in ((2, 256), (4, 256), (12, 2048))]
     assert rows[0] == 256 > rows[1] > rows[2] == 64

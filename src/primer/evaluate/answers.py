@@ -15,6 +15,7 @@ from primer.evaluate.score import Progress, Score, pass_at, wilson
 from primer.tasks.task import Question
 from primer.text.chat import ConversationError, Message
 
+AT_ONCE = 8192  # answers opened at once: each takes six kilobytes, and 128 samples of a task can be 200,000
 ROOM = 8  # tokens: the shortest answers have fewer
 TEMPERATURE = 0.3  # as in `primer chat`, of questions that are asked several times where greedy answers were wanted
 
@@ -102,8 +103,13 @@ def ask(
     varied = replace(sampling, temperature=sampling.temperature or TEMPERATURE)
     for numbers, config in ((greedy, sampling), (several, varied)):
         jobs = [i for i in numbers for _ in range(max(samples, questions[i].samples))]
-        for i, reply in zip(jobs, dialogue.reply([questions[i].prompt for i in jobs], config, progress), strict=True):
-            found[i].append(reply)
+        for first in range(0, len(jobs), AT_ONCE):
+            some = jobs[first : first + AT_ONCE]
+            # Rows of one call draw from generators of their own; the next call must not draw the same again.
+            seeded = replace(config, seed=config.seed + first)
+            replies = dialogue.reply([questions[i].prompt for i in some], seeded, progress)
+            for i, reply in zip(some, replies, strict=True):
+                found[i].append(reply)
     return [judge(question, found.get(i)) for i, question in enumerate(questions)]
 
 

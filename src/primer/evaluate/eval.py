@@ -145,11 +145,11 @@ class Subject:
     @cached_property
     def dialogue(self) -> Dialogue:
         """The model as an assistant."""
-        engine = chat_engine(self.model, self.chat, self.config.batch or side_by_side(self.model.config))
+        engine = chat_engine(self.model, self.chat, self.config.batch or num_slots(self.model.config))
         return Dialogue(engine, self.chat, named_tools(self.config.tools), self.config.max_calls)
 
 
-def side_by_side(config: GPTConfig) -> int:
+def num_slots(config: GPTConfig) -> int:
     """Answers that are written at once: the more, the fewer passes, as long as their keys and values have room."""
     numbers = 2 * config.num_layers * config.num_kv_heads * config.head_dim * config.context
     return min(256, max(64, CACHE_BYTES // (4 * numbers)))

@@ -1,5 +1,7 @@
 """Conversations with a model that has learned four of them by heart: real tool calls, real results, real turns."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 from functools import cache
 from threading import Event
@@ -209,6 +211,20 @@ def test_pushing_may_lag_behind_the_engine() -> None:
     tokens = list(learned_engine().run([answer.request]))
     events = [event for token in tokens for event in answer.push(token)] + answer.finish()
     assert events == list(dialogue().stream(LEARNED[3][:1], GREEDY))
+
+
+def test_what_an_answer_held_is_free_with_it() -> None:
+    """And not only when Python's collector has found it, which halts all that is written."""
+    gc.disable()
+    try:
+        answer = dialogue().open(LEARNED[3][:1], GREEDY)
+        tokens = list(learned_engine().run([answer.request]))
+        assert [event for token in tokens for event in answer.push(token)] + answer.finish()
+        is_there = weakref.ref(answer)
+        del answer
+        assert is_there() is None
+    finally:
+        gc.enable()
 
 
 def test_tools_of_the_caller_are_described_and_not_run() -> None:

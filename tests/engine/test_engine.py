@@ -269,6 +269,23 @@ def test_a_long_prompt_does_not_stall_the_others(monkeypatch: pytest.MonkeyPatch
     assert max(map(sum, passes)) == 20 + 1  # of the prompt, and of the row that writes
 
 
+@pytest.mark.parametrize(("num_prompts", "largest"), [(1, 20), (2, 96), (3, 144)])
+def test_a_few_prompts_are_read_in_pieces_while_others_write(
+    num_prompts: int, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "FEW", 20)
+    monkeypatch.setattr(scheduler, "FEW", 20)
+    engine = Engine(random_model("primer", context=64), NUM_IDS)
+    first = engine.add(Request([1], GREEDY))
+    engine.step()
+    for prompt in range(num_prompts):
+        engine.add(Request([prompt] * 48, GREEDY))
+    passes = listen(monkeypatch)
+    while engine.num_running and all(token.row == first for token in engine.step()):
+        pass
+    assert max(map(sum, passes)) == largest  # 48 ids are less than 4 × 20, 96 are not
+
+
 def test_rows_leave_at_their_stop_id() -> None:
     model = random_model("gpt2")
     free = Engine(model, NUM_IDS).complete([[1, 2]] * 3, WILD)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import signal
@@ -123,6 +124,12 @@ def test_it_answers_for_each_of_its_models(server: Server) -> None:
         labels = f'model="{model}",path="/v1/chat/completions",status="200"'
         assert server.metric(f"primer_requests_total{{{labels}}}") == 1
         assert server.metric(f'primer_rows_running{{model="{model}"}}') == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads cannot be told so")
+def test_its_threads_interrupt_nobody(server: Server) -> None:
+    threads = Path(f"/proc/{server.command.process.pid}/task").iterdir()
+    assert {os.sched_getscheduler(int(thread.name)) for thread in threads} == {os.SCHED_BATCH}
 
 
 def test_a_key_is_needed(server: Server) -> None:

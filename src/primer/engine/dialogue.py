@@ -242,8 +242,7 @@ class Answer:
             never = {chat.tokenizer.special_ids["<tool_call>"]: -math.inf}
             options = replace(options, logit_bias={**options.logit_bias, **never})
         self.dialogue, self.options = dialogue, options
-        prompt = dialogue.prompt(conversation, tools=options.tools)
-        self.request = options.request(prompt, sampling, (chat.end_id,), self._on_stop)
+        self.sampling, self.prompt = sampling, dialogue.prompt(conversation, tools=options.tools)
         # Of the engine and the threads of tools:
         self.num_read = 0  # ids of the turns whose calls have been run
         self.num_calls = 0
@@ -256,6 +255,12 @@ class Answer:
         self.ids: list[int] = []
         self.generated: list[bool] = []
         self.finished: Literal["stop", "length"] = "length"
+
+    @property
+    def request(self) -> Request:
+        """For the engine. It points back here, so it is not kept: two that hold each other hold all their tokens, until
+        Python's collector halts everyone to find them."""
+        return self.options.request(self.prompt, self.sampling, (self.dialogue.chat.end_id,), self._on_stop)
 
     @property
     def done(self) -> bool:

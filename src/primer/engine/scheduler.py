@@ -11,6 +11,7 @@ from primer.engine.windows import WORTH_SHARING, Windows
 from primer.model.gpt import GPT
 from primer.model.prepared import FEW
 
+IN_PIECES = 4  # times FEW: while others write, who would wait for a pass of PyTorch's, so many unread ids go through the loops
 RIDE = 8  # unread ids with which a row rides along with those that write, one id a step, instead of a pass of its own
 
 
@@ -93,7 +94,8 @@ class Scheduler:
         if len(reading):
             handles = [row.handle for slot in reading if (row := self.slots[slot])]
             reading = reading[np.argsort(handles)]  # the longest waiting first
-        are_few = unread[reading].sum() <= FEW and 2 * writing.sum() <= FEW
+        most = IN_PIECES * FEW if writing.any() else FEW
+        are_few = unread[reading].sum() <= most and 2 * writing.sum() <= FEW
         if self.windows.has_loops and len(reading) and are_few:
             yield self._all_in_one(unread, writing, reading)
             return

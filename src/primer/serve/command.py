@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -126,6 +127,7 @@ async def serve(
     from primer.serve.server import GracefulServer
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    interrupt_nobody()
     models, metrics = Models(runs, config.tools, runtime, config.slots, config.weights), Metrics()
     safety = load_safety(config.policy, config.classifiers) if config.safety else None
     metrics.watch(lambda: models.loaded)
@@ -143,6 +145,15 @@ async def serve(
         reloads.cancel()
     finally:
         await models.close()
+
+
+def interrupt_nobody() -> None:
+    """Let the threads that this one starts, and itself, wait for a core until whoever has it pauses or its time is up:
+    a few milliseconds. An event loop that wakes would otherwise interrupt a thread in the middle of a piece of the
+    model, and the others would wait for that piece. (Linux; elsewhere they interrupt.)"""
+    if sys.platform == "linux":
+        with suppress(OSError):  # some containers forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def keep_reloading(models: "Models", seconds: float) -> None:

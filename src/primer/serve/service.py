@@ -54,8 +54,9 @@ class Job:
     async def body(self) -> Json:
         """All of them, when they are complete."""
         async with aclosing(self.writing.pieces()) as stream:
-            pieces = [piece async for piece in stream]
-        choices = [self.reply.choice(whole) for whole in self._whole(pieces)]
+            answers = self._whole([piece async for piece in stream])
+        self._log(answers)
+        choices = [self.reply.choice(answer) for answer in answers]
         return self.reply.envelope.around(choices, usage=self._usage()) | self.reply.envelope.notes
 
     async def chunks(self, with_usage: bool) -> AsyncGenerator[Json]:
@@ -66,18 +67,20 @@ class Job:
         pieces: list[Piece] = []
         async with aclosing(self.writing.pieces()) as stream:
             async for piece in stream:
-                pieces.append(piece)
+                if self.logs_text:
+                    pieces.append(piece)
                 yield self.reply.chunk(piece) | no_usage
-        self._whole(pieces)
+        self._log(self._whole(pieces))
         if with_usage:
             yield self.reply.closing(self._usage())
 
     def _whole(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Each answer in one piece."""
-        answers = [joined(index, pieces) for index in range(self.num_answers)]
+        return [joined(index, pieces) for index in range(self.num_answers)]
+
+    def _log(self, answers: Sequence[Piece]) -> None:
         for answer in answers if self.logs_text else ():
             log.info("%s answers: %r", self.reply.envelope.model, answer.text)
-        return answers
 
     def _usage(self) -> Json:
         return usage(self.writing.num_prompt, self.writing.num_tokens)

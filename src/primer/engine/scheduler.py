@@ -11,7 +11,9 @@ from primer.engine.windows import WORTH_SHARING, Windows
 from primer.model.gpt import GPT
 from primer.model.prepared import FEW
 
-IN_PIECES = 4  # times FEW: while others write, who would wait for a pass of PyTorch's, so many unread ids go through the loops
+IN_PIECES = (
+    4  # times FEW: while others write, who would wait for a pass of PyTorch's, so many unread ids go through the loops
+)
 RIDE = 8  # unread ids with which a row rides along with those that write, one id a step, instead of a pass of its own
 
 

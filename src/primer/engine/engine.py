@@ -30,8 +30,8 @@ class Engine:
     has been. A prompt that begins like one already read takes over its keys and values: for several samples of one
     prompt add it several times. Rows leave when they finish, and those that wait take their slots.
 
-    A row's tokens do not depend on the others, but for the rounding of sums in another order (1e-6 of a logit in
-    float32), which matters only where two tokens are that close.
+    A row's tokens do not depend on the others, but for the rounding of sums in another order, which matters only where
+    two tokens are that close: 1e-6 of a logit in float32, and on a CPU in every precision; on a GPU in bfloat16 1 %.
 
     Past the context: the model sees a window of at most `context` ids. A longer prompt keeps its end. When the
     window is full, it goes on from the last half of it, read anew. (nanoGPT drops one id a token instead, which moves

@@ -11,9 +11,6 @@ from primer.engine.windows import WORTH_SHARING, Windows
 from primer.model.gpt import GPT
 from primer.model.prepared import FEW
 
-IN_PIECES = (
-    4  # times FEW: while others write, who would wait for a pass of PyTorch's, so many unread ids go through the loops
-)
 RIDE = 8  # unread ids with which a row rides along with those that write, one id a step, instead of a pass of its own
 
 
@@ -86,40 +83,45 @@ class Scheduler:
     def passes(self) -> Iterator[tuple[range | NDArray[np.int64], NDArray[np.int64]]]:
         """What to read now: slots, and how many ids in each. First those that write, one id a row, then prompts."""
         unread = self.windows.unread(len(self.slots))
-        if len(unread) and (unread == 1).all():  # nearly always
-            yield range(len(unread)), unread
+        if len(unread) <= FEW and (unread == 1).all():  # nearly always
+            if len(unread):
+                yield range(len(unread)), unread
+            return
+        if self.windows.has_loops and not any(row.targets for row in self.slots if row):
+            yield from self._small_passes(unread)
             return
         writing = unread == 1
         if writing.any():
             writing |= (unread > 0) & (unread <= RIDE)
-        reading = np.flatnonzero((unread > 0) & ~writing)
-        if len(reading):
-            handles = [row.handle for slot in reading if (row := self.slots[slot])]
-            reading = reading[np.argsort(handles)]  # the longest waiting first
-        most = IN_PIECES * FEW if writing.any() else FEW
-        are_few = unread[reading].sum() <= most and 2 * writing.sum() <= FEW
-        if self.windows.has_loops and len(reading) and are_few:
-            yield self._all_in_one(unread, writing, reading)
-            return
-        if writing.any():
             first, last = np.flatnonzero(writing)[[0, -1]].tolist()
             # Slots in one piece are a view of the cache; a copy would cost more than the few idle rows in between.
             yield range(first, last + 1), writing[first : last + 1].astype(np.int64)
+        reading = self._in_turn((unread > 0) & ~writing)
         if len(reading):
             length = min(int(unread[reading[0]]), self.chunk_tokens)
             alike = reading[unread[reading] >= 0.75 * length]  # shorter ones would be padding for the most part
             chosen = alike[: max(1, self.chunk_tokens // length)]
             yield chosen, np.minimum(unread[chosen], length)
 
-    def _all_in_one(
-        self, unread: NDArray[np.int64], writing: NDArray[np.bool_], reading: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """One pass for those that write and a few prompts, or as much of them as fits: the loops need no padding."""
-        counts = writing.astype(np.int64)
-        ends = unread[reading].cumsum().clip(max=min(FEW - counts.sum(), self.chunk_tokens))
-        counts[reading] = np.diff(ends, prepend=0)
-        chosen = np.flatnonzero(counts)
-        return chosen, counts[chosen]
+    def _small_passes(self, unread: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """The same for the loops, which need no padding, and give a row the same numbers whatever is read beside it: at
+        most FEW ids a pass, for which nobody waits long."""
+        writing, reading = np.flatnonzero(unread == 1), self._in_turn(unread > 1)
+        passes = [writing[first : first + FEW] for first in range(0, len(writing), FEW)]
+        beside = passes.pop() if passes and len(reading) and 2 * len(passes[-1]) <= FEW else writing[:0]
+        for slots in passes:
+            yield slots, unread[slots]
+        if len(reading):
+            ends = unread[reading].cumsum().clip(max=min(FEW - len(beside), self.chunk_tokens))
+            slots = np.append(beside, reading)
+            counts = np.append(unread[beside], np.diff(ends, prepend=0))
+            yield slots[counts > 0], counts[counts > 0]
+
+    def _in_turn(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """These slots, the longest waiting first."""
+        slots = np.flatnonzero(chosen)
+        handles = [row.handle for slot in slots if (row := self.slots[slot])]
+        return slots[np.argsort(handles)] if handles else slots
 
     def _close_gaps(self) -> None:
         """Move rows from the end into the slots of those that left, so that no pass computes rows that are gone."""

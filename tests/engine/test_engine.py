@@ -162,16 +162,17 @@ def everything_is_worth_it() -> Iterator[None]:
 @settings(max_examples=40, deadline=None)
 @given(
     st.data(), st.sampled_from(sorted(FAMILIES)), st.integers(1, 5), st.sampled_from([3, 17, 1024]),
-    st.sampled_from([0, 9, 256]),
+    st.sampled_from([0, 9, 256]), st.booleans(),
 )  # fmt: skip
 @everything_is_worth_it()
 def test_any_schedule_gives_each_request_what_it_gets_alone(
-    data: st.DataObject, name: str, num_slots: int, chunk_tokens: int, few: int
+    data: st.DataObject, name: str, num_slots: int, chunk_tokens: int, few: int, records: bool
 ) -> None:
-    """Read by PyTorch, and by the loops in passes of few ids and of many."""
+    """Read by PyTorch, in steps as a GPU records them or not, and by the loops in passes of few ids and of many."""
     model = cached_model(name)
     can_run = patch.object(windows.Loops, "can_run", return_value=few > 0)
-    with can_run, patch.object(windows, "FEW", few), patch.object(scheduler, "FEW", few):
+    recorded = patch.object(windows, "RECORDED_ON", ("cpu",) if records and not few else ())
+    with can_run, recorded, patch.object(windows, "FEW", few), patch.object(scheduler, "FEW", few):
         for handle, (request, found, is_whole) in run_any_schedule(
             data, Engine(model, NUM_IDS, num_slots=num_slots, chunk_tokens=chunk_tokens)
         ).items():
@@ -315,6 +316,17 @@ def test_prompts_are_read_in_pieces_while_others_write(monkeypatch: pytest.Monke
     assert [sum(counts) for counts in passes] == [20] * 7 + [4 + 15]  # 3 × 48 ids, and a row, two, three that write
     assert [row[0] for row in rows] == [first] * 8
     assert [row[-1] for row in rows] == [first] * 2 + [others[0]] * 3 + [others[1]] * 2 + [others[2]]
+
+
+def test_a_step_is_recorded_for_each_power_of_two_of_rows_and_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "RECORDED_ON", ("cpu",))
+    monkeypatch.setattr(windows.Loops, "can_run", lambda _: False)
+    model = random_model("primer", context=160)
+    engine = Engine(model, NUM_IDS, num_slots=5)
+    samplings = [SamplingConfig(temperature=0, max_tokens=n) for n in (3, 100, 3)]
+    tokens = engine.run([Request([i], sampling) for i, sampling in enumerate(samplings)])
+    sizes = {frozenset(engine.rows.windows.recorder.steps) for _ in tokens if engine.rows.windows.recorder}
+    assert max(sizes, key=len) == {(4, 64), (1, 64), (1, 128)}
 
 
 def test_rows_leave_at_their_stop_id() -> None:

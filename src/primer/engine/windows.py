@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from primer.engine.recorded import Recorder
 from primer.model.cache import KVCache
 from primer.model.gpt import GPT
 from primer.model.prepared import FEW, Loops
 
+RECORDED_ON = ("cuda",)  # kinds of device
 WORTH_SHARING = 16  # ids: copying their keys costs two operations, reading a few ids more beside others next to none
 
 
@@ -26,6 +28,7 @@ class Windows:
     def __init__(self, model: GPT, num_slots: int = 0) -> None:
         self.model, self.context = model, model.config.context
         self.cache = KVCache(model.config, model.compute_dtype, model.embed.weight.device, num_slots)
+        self.recorder = Recorder(model, self.cache) if self.cache.device.type in RECORDED_ON else None
         self.has_loops = Loops.can_run(model)
         self.loops: Loops | None = model.loops
         self.margin = model.config.lookback  # columns of -1 before each row, for its first tokens' neighbours
@@ -99,6 +102,8 @@ class Windows:
         if num_tokens <= FEW and self.has_loops:  # they read so many tokens fastest
             self.cache.reserve(int(places.max()) + 1, int(ends.max()))
             return self._read_by_loops(places, starts, counts, num_tokens, wanted)
+        if self.recorder and isinstance(slots, range) and counts.max() == 1:
+            return self._read_recorded(slots, starts, counts, wanted, self.recorder)
         columns = starts[:, None] + np.arange(self.margin + counts.max())
         # Padding may reach beyond the window's end: any id will do there.
         window = self.ids[places[:, None], np.minimum(columns, self.ids.shape[1] - 1)]
@@ -108,6 +113,22 @@ class Windows:
         real = np.flatnonzero(np.arange(counts.max()) < counts[:, None])
         hidden = hidden.flatten(0, 1)[torch.from_numpy(real).to(self.cache.device, non_blocking=True)]
         return hidden, self.model.logits(hidden[torch.tensor(wanted, dtype=torch.long)])
+
+    def _read_recorded(
+        self,
+        slots: range,
+        starts: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        wanted: Sequence[int],
+        recorder: Recorder,
+    ) -> tuple[Tensor, Tensor]:
+        """As `read`; the slots before these read nothing."""
+        columns = np.full(slots.stop, -1)
+        columns[slots.start :] = np.where(counts, starts, -1)
+        window = np.maximum(columns, 0)[:, None] + np.arange(self.margin + 1)
+        hidden, logits = recorder.read(np.take_along_axis(self.ids[: slots.stop], window, axis=1), columns)
+        real = torch.from_numpy(np.flatnonzero(columns >= 0)).to(hidden.device, non_blocking=True)
+        return hidden[real], logits[real[torch.tensor(wanted, dtype=torch.long, device=real.device)]]
 
     def _read_by_loops(
         self,

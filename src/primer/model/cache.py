@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # which imports this file
 
 
 AT_ONCE = 2**31  # bytes of address space: more may be refused to begin with
+SHARE_AT_ONCE = 0.5  # of a GPU's free memory
 
 
 class KVCache:
@@ -30,10 +31,11 @@ class KVCache:
     third, of its inputs: (L, slots, 1, columns + 1, C). What stands in the last column is never read."""
 
     def __init__(self, config: "GPTConfig", dtype: torch.dtype, device: torch.device, num_slots: int = 0) -> None:
-        """`num_slots`: as many as there will be; on a CPU they get their room at once, unless that is very much."""
+        """`num_slots`: as many as there will be; they get their room at once, unless that is very much."""
         self.config, self.dtype, self.device = config, dtype, device
         num_bytes = 2 * num_slots * config.num_layers * config.context * config.width * dtype.itemsize
-        at_once = device.type == "cpu" and num_bytes <= AT_ONCE
+        most = SHARE_AT_ONCE * torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else AT_ONCE
+        at_once = device.type in ("cpu", "cuda") and num_bytes <= most
         self.keys, self.values, self.inputs = self._empty(*((num_slots, config.context) if at_once else (0, 0)))
 
     @property
@@ -167,6 +169,29 @@ class Span:
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.cache.device, non_blocking=True)
+
+
+class NextStep(Span):
+    """One new id for each of the first slots, with places that are worked out on the device: nothing of it comes from
+    the host, so that what reads it can be recorded and played again with other places."""
+
+    def __init__(self, cache: KVCache, columns: Tensor, length: int, before: Tensor) -> None:
+        """columns (B,): of the cache, where the ids come; `cache.num_columns` for a slot that reads nothing. All see at
+        most the first `length`. before (B, config.lookback) as in `KVCache.span`."""
+        self.cache, self.before, self.length = cache, before, length
+        self.fresh = self.aligned = False
+        columns = columns.unsqueeze(-1)  # (B, 1)
+        self.positions = columns.where(columns < cache.num_columns, 0)
+        firsts = torch.arange(len(columns), device=cache.device).unsqueeze(-1) * (cache.num_columns + 1)  # (B, 1)
+        heads = torch.arange(cache.config.num_kv_heads, device=cache.device) * (cache.num_columns + 1)
+        self._places = (firsts * cache.config.num_kv_heads + heads + columns).flatten()  # (B, K)
+        self._rows = slice(0, len(columns))
+        self._masks = {}
+        if cache.config.neighbours:
+            earlier = columns - torch.arange(cache.config.neighbours, 0, -1, device=cache.device)  # (B, n)
+            self._own = (firsts + columns).flatten()
+            self._earlier = firsts + earlier.clamp(min=0)
+            self._is_earlier = (earlier >= 0).unsqueeze(-1)
 
 
 class Documents:

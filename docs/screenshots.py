@@ -98,7 +98,7 @@ def compare(page: Page) -> None:
     page.goto(f"{URL}/compare")
     line = page.get_by_test_id("stChatInputTextArea")
     expect(line).to_be_enabled()
-    line.fill("What color is the sun?")
+    line.fill("Write a short story about a fox.")
     line.press("Enter")
     expect(page.get_by_role("button", name="Equally good")).to_be_visible()
 

@@ -131,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """What there is."""
         if self.path == "/v1/models":
-            stages = {name: "pretrain" if name.endswith("base") else "rl" for name in self.fake.models}
+            stages = {name: "base" if name.endswith("base") else "rl" for name in self.fake.models}
             extra = (lambda name: {"stage": stages[name]}) if self.fake.is_primer else lambda name: {}
             rows = [
                 {"id": name, "object": "model", "created": 1, "owned_by": "test", **extra(name)}
@@ -139,9 +139,12 @@ class Handler(BaseHTTPRequestHandler):
             ]
             self.send_json(200, {"object": "list", "data": rows})
         elif self.path == "/primer/safety" and self.fake.is_primer:
-            policy = {"weapons": {"action": "block", "message": BLOCKED["message"]}}
+            directions = ["input", "output"]
+            policy = {"weapons": {"action": "block", "message": BLOCKED["message"], "directions": directions}}
             recent = [{"time": time.time(), "model": "primer", **BLOCKED}]
-            self.send_json(200, {"policy": policy, "totals": {"weapons": {"block": 1}}, "recent": recent})
+            del recent[0]["message"]
+            totals = {"weapons": {"block": 1}}
+            self.send_json(200, {"policy": policy, "threshold": 0.9, "totals": totals, "recent": recent})
         elif self.path == "/health":
             self.send_json(200, {"status": "ok"})
         else:

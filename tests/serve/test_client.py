@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from fake_openai import BLOCKED, CALCULATED, FakeOpenAI, Script
 
+from primer.engine.chat import ChatConfig
 from primer.serve.client import (
     Counted,
     Dropped,
@@ -20,6 +21,7 @@ from primer.serve.client import (
     ToolUse,
     server_of_environment,
 )
+from primer.serve.service import CHAT_TEMPERATURE
 
 SCRIPTS = {
     "sum": Script("It is 7.", tools=[CALCULATED], dropped=2),
@@ -69,6 +71,10 @@ def test_settings_and_seed_are_sent_and_nothing_that_openai_does_not_know(fake: 
         "temperature": 0.5, "top_p": 0.9, "max_tokens": 64, "seed": 5,
     }  # fmt: skip
     assert "top_k" not in sent
+
+
+def test_temperature_is_that_of_the_terminal_and_the_server() -> None:
+    assert Settings().temperature == ChatConfig().sampling.temperature == CHAT_TEMPERATURE
 
 
 @pytest.mark.parametrize("is_primer", [True, False])

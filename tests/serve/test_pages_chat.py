@@ -1,20 +1,22 @@
-"""Chat and compare pages without a browser (Streamlit's AppTest), before a server with scripted answers."""
+"""Chat, compare and safety pages without a browser, before a server with scripted answers."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fake_openai import BLOCKED, CALCULATED, FakeOpenAI, Script
+from pages import ask, has, name_parts, open_chat, open_compare, open_safety, settled, words
 from streamlit.testing.v1 import AppTest
 
+from primer.serve.client import ServedModel, Server, Settings
 from primer.serve.store import Store
-from primer.serve.views import resources
+from primer.serve.views import compare, resources
+from primer.serve.views.history import NUM_LISTED
 
-PATIENCE = 20.0
 SCRIPTS = {
     "What is 3 + 4?": Script("3 + 4 is 7.", tools=[CALCULATED]),
     "blocked": Script("Not here.", safety=[BLOCKED], finish="content_filter"),
+    "ill": Script("the model has a headache", status=500),
     "half": Script("Half an answer", finish=None),
     "slow": Script("word " * 400, delay=0.05),
     "picture": Script("![x](http://tracker/y.png) costs $5 or $6"),
@@ -24,11 +26,8 @@ SCRIPTS = {
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
     """A server, and an environment that names it and an empty database."""
-    resources.models_of.clear()
     with FakeOpenAI(SCRIPTS) as server:
-        monkeypatch.setenv("PRIMER_API", server.url)
-        monkeypatch.delenv("PRIMER_API_KEY", raising=False)
-        monkeypatch.setenv("PRIMER_DATABASE", f"sqlite:///{tmp_path / 'page.db'}")
+        name_parts(monkeypatch, server.url, f"{tmp_path / 'page.db'}")
         yield server
     resources.store_at.clear()
 
@@ -37,57 +36,6 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI
 def store(fake: FakeOpenAI) -> Store:
     """The page's database."""
     return resources.open_store()
-
-
-def open_chat(chat: int | None = None) -> AppTest:
-    """The chat page, as a browser that comes to it sees it."""
-
-    def script() -> None:
-        from primer.serve.views.chat import page
-
-        page()
-
-    app = AppTest.from_function(script, default_timeout=PATIENCE)
-    if chat is not None:
-        app.query_params["chat"] = str(chat)
-    return settled(app.run())
-
-
-def open_compare() -> AppTest:
-    """The compare page."""
-
-    def script() -> None:
-        from primer.serve.views.compare import page
-
-        page()
-
-    return AppTest.from_function(script, default_timeout=PATIENCE).run()
-
-
-def settled(app: AppTest) -> AppTest:
-    """The page when nothing is being written any more: a browser would look again and again by itself."""
-    deadline = time.monotonic() + PATIENCE
-    while has(app, "stop") and time.monotonic() < deadline:
-        time.sleep(0.02)
-        app.run()
-    assert not app.exception
-    return app
-
-
-def has(app: AppTest, key: str) -> bool:
-    """Whether the page has a button of this key."""
-    return any(button.key == key for button in app.button)
-
-
-def ask(app: AppTest, text: str) -> AppTest:
-    """Write a question, and wait for the answer."""
-    return settled(app.chat_input[0].set_value(text).run())
-
-
-def words(app: AppTest) -> str:
-    """All that the page says."""
-    parts = [*app.markdown, *app.caption, *app.text, *app.warning, *app.error, *app.info, *app.success, *app.code]
-    return "\n".join(str(part.value) for part in parts)
 
 
 def rows(store: Store, chat: int = 1) -> list[tuple[str, str]]:
@@ -150,15 +98,31 @@ def test_edit_cuts_what_came_after(fake: FakeOpenAI, store: Store) -> None:
     assert rows(store) == [("user", "three"), ("assistant", "You said: three")]
 
 
-def test_stop_keeps_the_words_and_frees_the_server(fake: FakeOpenAI, store: Store) -> None:
-    app = open_chat().chat_input[0].set_value("slow").run()
+def begun(app: AppTest, text: str) -> AppTest:
+    """Write a question, and wait for the answer's first words."""
+    app.chat_input[0].set_value(text).run()
     while "▌" not in words(app):
         app.run()
+    return app
+
+
+def test_stop_keeps_the_words_and_frees_the_server(fake: FakeOpenAI, store: Store) -> None:
+    app = begun(open_chat(), "slow")
     app.button(key="stop").click().run()
     settled(app)
     role, text = rows(store)[-1]
     assert role == "assistant"
     assert 0 < len(text.split()) < 400
+    assert "Stopped." in words(app)
+
+
+def test_question_in_the_midst_of_an_answer_stands_after_it(fake: FakeOpenAI, store: Store) -> None:
+    app = ask(begun(open_chat(), "slow"), "one")
+    said = rows(store)
+    assert [role for role, _ in said] == ["user", "assistant"] * 2
+    assert [said[0], *said[2:]] == [("user", "slow"), ("user", "one"), ("assistant", "You said: one")]
+    assert set(said[1][1].split()) == {"word"}
+    assert [(message["role"], message["content"]) for message in fake.requests[-1]["messages"]] == said[:3]
     assert "Stopped." in words(app)
 
 
@@ -237,15 +201,116 @@ def test_conversation_that_is_not_there(fake: FakeOpenAI) -> None:
         assert "not here" in words(open_chat(chat))
 
 
+def test_history_says_that_there_is_more(fake: FakeOpenAI, store: Store) -> None:
+    for number in range(NUM_LISTED + 1):
+        store.create(f"chat {number}")
+    app = open_chat()
+    assert sum(str(button.key).startswith("open-") for button in app.button) == NUM_LISTED
+    assert "the newest 40. Search finds the others" in words(app)
+    app.text_input(key="search").set_value("chat 0").run()
+    assert has(app, "open-1")
+    assert "the newest" not in words(app)
+
+
+def test_base_model_is_said_to_be_one_and_goes_on_writing(fake: FakeOpenAI, store: Store) -> None:
+    app = open_chat()
+    assert "does not converse" not in words(app)
+    app.selectbox(key="chat-new-model").set_value("laptop-base").run()
+    assert "does not converse" in words(app)
+    ask(app, "Once")
+    assert rows(store) == [("user", "Once"), ("assistant", "You said: Once")]
+    assert fake.requests[-1]["prompt"] == "Once"
+
+
+# --- what is kept ---
+
+
+def old_chat(store: Store, model: str = "primer") -> int:
+    """A conversation that another one followed."""
+    old = store.create("old", "Be kind.", {"model": model, "temperature": 0.5})
+    store.add(old, "user", "Are you there?")
+    store.add(old, "assistant", "I am.", model)
+    store.create("new")
+    return old
+
+
+def test_conversation_whose_model_is_gone_keeps_it_until_something_is_asked(fake: FakeOpenAI, store: Store) -> None:
+    old = old_chat(store, "retired")
+    before = store.get(old)
+    app = open_chat(old).run()
+    assert "retired is not there any more. primer answers." in words(app)
+    assert store.get(old) == before
+    ask(app, "one")
+    assert (store.get(old).settings["model"], store.get(old).system) == ("primer", "Be kind.")
+    assert "not there any more" not in words(app.run())
+
+
+def test_window_that_only_looks_undoes_nothing(fake: FakeOpenAI, store: Store) -> None:
+    old = old_chat(store)
+    answer = store.get(old).messages[1].id
+    looking, acting = open_chat(old), open_chat(old)
+    acting.slider(key=f"chat-{old}-temperature").set_value(0.75).run()
+    acting.selectbox(key=f"chat-{old}-model").set_value("laptop-sft").run()
+    acting.feedback(key=f"thumb-{answer}").set_value(1).run()
+    acting.text_input(key=f"title-{old}").set_value("renamed").run()
+    done = store.get(old)
+    assert (done.title, done.messages[1].thumb) == ("renamed", "up")
+    assert (done.settings["temperature"], done.settings["model"]) == (0.75, "laptop-sft")
+    looking.run()
+    assert store.get(old) == done
+
+
+def test_read_only_database_is_read_and_said_to_be_one(
+    fake: FakeOpenAI, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = old_chat(store, "retired")
+    answer = store.get(old).messages[1].id
+    store.close()
+    name_parts(monkeypatch, fake.url, f"file:{tmp_path / 'page.db'}?mode=ro&uri=true")
+    app = open_chat(old)
+    assert "I am." in words(app)
+    assert not app.error
+    for act in (
+        lambda: app.slider(key=f"chat-{old}-temperature").set_value(0.75),
+        lambda: app.feedback(key=f"thumb-{answer}").set_value(1),
+        lambda: app.text_input(key=f"title-{old}").set_value("renamed"),
+        lambda: app.button(key="regenerate").click(),
+        lambda: app.chat_input[0].set_value("one"),
+    ):
+        act().run()
+        (error,) = app.error
+        assert "could not be kept" in error.value
+        assert "Make the file and its folder writable" in error.value
+        assert "I am." in words(app)
+        assert not app.exception
+    assert not app.run().error
+    assert fake.requests == []
+
+
+# --- compare ---
+
+
+def captions(app: AppTest) -> list[str]:
+    """Whose the answers are, as the page has it."""
+    return [str(caption.value).split(" · ")[0] for caption in app.caption if " token" in str(caption.value)]
+
+
 def test_compare_two_models_and_vote(fake: FakeOpenAI, store: Store) -> None:
     app = open_compare()
-    app.selectbox(key="compare-right").set_value("laptop-sft").run()
+    app.selectbox(key="compare-second-model").set_value("laptop-sft").run()
+    app.chat_input[0].set_value("slow").run()
+    while len(captions(app)) < 2:
+        app.run()
+    assert captions(app) == ["A", "B"]  # a name would sway the vote
     ask(app, "one")
-    assert {request["model"] for request in fake.requests} == {"primer", "laptop-sft"}
+    assert {request["model"] for request in fake.requests[-2:]} == {"primer", "laptop-sft"}
+    assert captions(app) == ["A", "B"]
     app.button(key="vote-right").click().run()
     assert "Your vote is kept: right is better." in words(app)
     (vote,) = store.votes()
-    assert (vote.choice, vote.left.model, vote.right.model) == ("right", "primer", "laptop-sft")
+    assert vote.choice == "right"
+    assert {vote.left.model, vote.right.model} == {"primer", "laptop-sft"}
+    assert captions(app) == [vote.left.model, vote.right.model]
     assert (vote.prompt, vote.left.content) == ([{"role": "user", "content": "one"}], "You said: one")
     assert not has(app, "vote-left")
 
@@ -255,3 +320,26 @@ def test_compare_two_samples_of_one_model(fake: FakeOpenAI) -> None:
     first, second = fake.requests
     assert first["model"] == second["model"]
     assert first["seed"] != second["seed"]
+
+
+def test_sides_are_drawn_by_lot(fake: FakeOpenAI) -> None:
+    server, models = Server(fake.url), [ServedModel("primer"), ServedModel("laptop-sft")]
+    pairs = [compare.ask(server, "one", models, "", Settings()) for _ in range(20)]
+    assert {pair.drafts[0].model for pair in pairs} == {"primer", "laptop-sft"}
+
+
+def test_names_are_told_when_there_is_nothing_to_vote_on(fake: FakeOpenAI) -> None:
+    app = ask(open_compare(), "ill")
+    assert "nothing to vote on" in words(app)
+    assert captions(app) == ["primer", "primer"]
+
+
+# --- safety ---
+
+
+def test_safety_page_says_what_is_done_and_from_which_certainty_on(fake: FakeOpenAI) -> None:
+    app = open_safety()
+    assert "from a certainty of 0.9 on" in words(app)
+    (table,) = app.table
+    assert list(table.value["category"]) == ["weapons"]
+    assert list(table.value["action"]) == ["block"]

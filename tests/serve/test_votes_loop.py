@@ -6,11 +6,14 @@ import pytest
 import tiny
 import torch
 import torch.nn.functional as F
+from pages import ask, has, name_parts, open_compare
+from served import serving
 
 from primer.cli import dispatch
 from primer.model.gpt import GPT
 from primer.model.weights import find_weights, load_model
 from primer.serve.store import Answer, Store
+from primer.serve.views import resources
 from primer.text.chat import ChatFormat, Message, assistant, user
 from primer.text.tokenizer import Tokenizer
 
@@ -72,3 +75,37 @@ def test_votes_make_a_model_that_people_like_better(
     dispatch(tiny.stage_options("dpo", toy_chat, better, data=votes, num_steps=30, eval_every=0, **rates))
     before, after = margin(toy_chat), margin(better)
     assert after > before + 1  # e times as likely, and more
+
+
+def vote_on_the_page(num_pairs: int) -> int:
+    """Ask until so many votes prefer an answer; where both or none are liked, equally good. Returns the ties."""
+    app = open_compare()
+    app.slider(key="compare-temperature").set_value(1.0).run()
+    choices: list[str] = []
+    for number in range(60):
+        ask(app, question(number))
+        left, right = (is_liked(str(side.markdown[0].value)) for side in app.columns)
+        choice = "tie" if left == right else "left" if left else "right"
+        if has(app, f"vote-{choice}"):  # both have said something
+            app.button(key=f"vote-{choice}").click().run()
+            choices.append(choice)
+        if len(choices) - choices.count("tie") == num_pairs:
+            break
+    return choices.count("tie")
+
+
+def test_votes_on_the_page_are_what_a_model_learns_from(
+    toy_chat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, votes, better = tmp_path / "primer.db", tmp_path / "votes", tmp_path / "better"
+    with serving(toy_chat) as live:
+        name_parts(monkeypatch, live.url, str(file))
+        num_ties = vote_on_the_page(num_pairs=3)
+    cast = resources.open_store().votes()
+    assert {answer.model for vote in cast for answer in (vote.left, vote.right)} == {toy_chat.name}
+    resources.store_at.clear()
+    dispatch(["votes", "export", "--database", f"sqlite:///{file}", "--out", str(votes)])
+    assert f"3 pairs, 3 of votes and 0 of thumbs; left out: {num_ties} ties" in capsys.readouterr().out
+    dispatch(tiny.stage_options("dpo", toy_chat, better, data=votes, num_steps=2, eval_every=0))
+    before, after = load_model(find_weights(toy_chat)), load_model(find_weights(better))
+    assert not tiny.same(tiny.weights(before), tiny.weights(after))

@@ -94,7 +94,7 @@ class Model(BaseModel):
     created: int
     owned_by: str
     stage: str
-    """Not OpenAI's: pretrain, sft, dpo or rl."""
+    """Not OpenAI's: base, sft, dpo or rl."""
 
 
 class ModelList(BaseModel):

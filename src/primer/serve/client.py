@@ -34,7 +34,7 @@ class ServerRefused(PrimerError):
 class Settings:
     """How an answer is drawn."""
 
-    temperature: float = 0.7
+    temperature: float = 0.3  # as in `primer chat` and at the server: small models ramble at more
     """0: always the likeliest token. 1: as the model was trained."""
     top_p: float = 1.0
     """Only the likeliest tokens that together have this probability; 1: all."""
@@ -117,7 +117,7 @@ class Server:
         """What the server offers. Raises ServerAway, ServerRefused."""
         with self._explained():
             found = self.client.with_options(timeout=CONNECT_SECONDS).models.list()
-            return [ServedModel(model.id, (model.model_extra or {}).get("stage") != "pretrain") for model in found]
+            return [ServedModel(model.id, (model.model_extra or {}).get("stage") != "base") for model in found]
 
     def safety(self) -> dict[str, Any] | None:
         """Policy, totals and recent verdicts of the filters; None if the server is not Primer's.

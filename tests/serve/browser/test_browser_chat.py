@@ -174,6 +174,17 @@ def test_a_reload_in_the_midst_of_an_answer_loses_no_word(visitor: Page, url: st
     wait_for_answer(visitor, LONG)
 
 
+def test_a_question_in_the_midst_of_an_answer_ends_it(visitor: Page, url: str, server: FakeOpenAI) -> None:
+    visitor.goto(url)
+    ask(visitor, "endless")
+    expect(answer(visitor)).to_contain_text("word5")
+    ask(visitor, "Enough?")
+    wait_for_answer(visitor, "You said: Enough?")
+    expect(messages(visitor).nth(1)).to_contain_text("Stopped.")
+    expect(messages(visitor)).to_have_count(4)
+    assert [message["role"] for message in server.requests[-1]["messages"]] == ["user", "assistant", "user"]
+
+
 def test_a_thumb_is_kept(visitor: Page, url: str, folder: Path) -> None:
     visitor.goto(url)
     ask(visitor, "Do you like thumbs?")
@@ -238,8 +249,11 @@ def test_a_conversation_that_is_not_there_is_said(visitor: Page, url: str) -> No
 def test_two_answers_are_compared_and_the_vote_is_kept(visitor: Page, url: str, folder: Path) -> None:
     visitor.goto(f"{url}/compare")
     ask(visitor, "Which is better?")
+    expect(visitor.get_by_text("B · ")).to_be_visible()
+    expect(visitor.get_by_text("primer · ")).to_have_count(0)
     button(visitor, "Left is better").click()
     expect(visitor.get_by_text("Your vote is kept")).to_be_visible()
+    expect(visitor.get_by_text("primer · ")).to_have_count(2)
     ((prompt, choice),) = rows(folder, "select prompt, choice from votes where prompt like '%Which is better?%'")
     assert json.loads(prompt) == [{"role": "user", "content": "Which is better?"}]
     assert choice == "left"

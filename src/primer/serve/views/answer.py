@@ -80,12 +80,12 @@ def statistics(model: str, details: Mapping[str, Any]) -> str:
     return " · ".join([model, f"{tokens} token{'s' * (tokens != 1)}", *speed])
 
 
-def show_draft(draft: Draft) -> None:
-    """An answer as far as it is written. Drawn again it is the same elements, so a tool that was unfolded stays so."""
+def show_draft(draft: Draft, name: str) -> None:
+    """An answer as far as it is written, and whose. Drawn again it is the same elements: an unfolded tool stays so."""
     for tool in draft.tools:
         show_tool(tool.name, tool.arguments, tool.result)
     if draft.text:
         st.markdown(as_markdown(draft.text) + ("" if draft.is_over else " ▌"))
-        st.caption(as_label(statistics(draft.model, draft.details())))
+        st.caption(as_label(statistics(name, draft.details())))
     else:
         st.caption("Waiting for the first word …")

@@ -11,9 +11,9 @@ from primer.serve.shown import as_label
 from primer.serve.store import Conversation, Store, Stored, UnknownConversation
 from primer.serve.tables import ThumbKind
 from primer.serve.views.answer import LOOK_SECONDS, show_answer, show_draft, statistics
-from primer.serve.views.controls import Chosen, choose_model, choose_settings, show_examples
+from primer.serve.views.controls import Chosen, choose_model, choose_settings, note_change, show_examples, was_changed
 from primer.serve.views.history import show_history
-from primer.serve.views.resources import offered_models, open_desk, open_server, open_store
+from primer.serve.views.resources import kept, offered_models, open_desk, open_server, open_store
 
 THUMBS: tuple[ThumbKind, ...] = ("down", "up")  # as st.feedback counts them
 AVATARS = {"user": ":material/person:", "assistant": ":material/menu_book:"}
@@ -36,16 +36,15 @@ def page() -> None:
     question = st.chat_input("Ask something", disabled=not models)  # out there by itself, else nothing scrolls to it
     if question is None and current is None:
         question = show_welcome(chosen.model)
+    id = current.id if current else None
     if question and chosen.model:
-        id = ask(store, current, question, chosen)
-        start(store, desk, open_server(), id, chosen)
+        with st.bottom, kept():
+            id = ask(store, desk, current, question, chosen)
+            start(store, desk, open_server(), id, chosen)
+    if id is not None:
         st.session_state.chat = id
         st.query_params["chat"] = str(id)
-    elif current is None:
-        return
-    else:
-        id = current.id
-    Thread(store, desk, id, chosen).show()
+        Thread(store, desk, id, chosen).show()
 
 
 def find_current(store: Store) -> Conversation | None:
@@ -60,8 +59,6 @@ def find_current(store: Store) -> Conversation | None:
         st.query_params.pop("chat", None)
         st.info("That conversation is not here: it was deleted, or it is on another computer. This is a new one.")
         return None
-    st.session_state.chat = current.id
-    st.query_params["chat"] = str(current.id)
     return current
 
 
@@ -76,18 +73,28 @@ def go_to(id: int | None) -> None:
 
 
 def choose(store: Store, current: Conversation | None, models: list[ServedModel]) -> Chosen:
-    """Model and settings; a conversation remembers its own."""
+    """Model and settings; a conversation remembers its own. To look at it changes nothing, whatever is shown."""
     key = f"chat-{current.id if current else 'new'}"
     remembered = current.settings if current else {}
+    wanted = remembered.get("model", "")
     with st.container(horizontal=True, vertical_alignment="center"):
-        model = choose_model(models, f"{key}-model", remembered.get("model", ""))
+        model = choose_model(models, key, wanted)
         system, settings = choose_settings(key, current.system if current else "", remembered)
         if model and not model.chats:
             st.caption("A base model does not converse: it goes on writing your text.", width="content")
+        if model and wanted and wanted not in [each.name for each in models]:
+            st.caption(f"{as_label(wanted)} is not there any more. {as_label(model.name)} answers.", width="content")
     chosen = Chosen(model, system, settings)
-    if current and model and (system, chosen.to_json()) != (current.system, current.settings):
-        store.update(current.id, system=system, settings=chosen.to_json())
+    if current and model and was_changed(key):
+        with kept():
+            remember(store, current, chosen)
     return chosen
+
+
+def remember(store: Store, conversation: Conversation, chosen: Chosen) -> None:
+    """Keep with a conversation how it is answered."""
+    if (chosen.system, chosen.to_json()) != (conversation.system, conversation.settings):
+        store.update(conversation.id, system=chosen.system, settings=chosen.to_json())
 
 
 def show_welcome(model: ServedModel | None) -> str | None:
@@ -99,9 +106,10 @@ def show_welcome(model: ServedModel | None) -> str | None:
     return question
 
 
-def ask(store: Store, current: Conversation | None, question: str, chosen: Chosen) -> int:
+def ask(store: Store, desk: Desk, current: Conversation | None, question: str, chosen: Chosen) -> int:
     """Add a question to a conversation, or begin one with it. Returns the conversation's id."""
     id = current.id if current else store.create(title_of(question), chosen.system, chosen.to_json())
+    desk.clear(id)  # first: what an answer under way has said so far is kept, and stands before the question
     store.add(id, "user", question)
     return id
 
@@ -117,8 +125,10 @@ def start(store: Store, desk: Desk, server: Server, id: int, chosen: Chosen) -> 
     model, settings = chosen.model, chosen.settings
     assert model is not None  # the buttons that lead here are off without one
     desk.clear(id)
+    conversation = store.get(id)
+    remember(store, conversation, chosen)
     messages = [{"role": "system", "content": chosen.system}] if chosen.system else []
-    messages += [{"role": m.role, "content": m.content} for m in store.get(id).messages if m.content]
+    messages += [{"role": m.role, "content": m.content} for m in conversation.messages if m.content]
     seed = random.getrandbits(31)  # another answer each time; kept, so that each can be had again
 
     def keep(draft: Draft) -> None:
@@ -130,7 +140,7 @@ def start(store: Store, desk: Desk, server: Server, id: int, chosen: Chosen) -> 
 @st.fragment(run_every=LOOK_SECONDS)
 def watch(draft: Draft) -> None:
     """An answer as it comes, with a way to stop it. Only this part of the page is drawn again and again."""
-    show_draft(draft)
+    show_draft(draft, draft.model)
     if st.button("Stop", icon=":material/stop_circle:", key="stop"):
         draft.stop()
     if draft.is_over:
@@ -180,10 +190,11 @@ class Thread:
             is_sent = st.button("Ask again", key="send-edit", type="primary", disabled=not self.chosen.model)
             is_left = st.button("Cancel", key="cancel-edit")
         if is_sent and text.strip():
-            self.desk.clear(self.id)
-            self.store.cut(self.id, message.id)
-            self.store.add(self.id, "user", text)
-            self.answer()
+            with kept():
+                self.desk.clear(self.id)
+                self.store.cut(self.id, message.id)
+                self.store.add(self.id, "user", text)
+                self.answer()
         if is_left:
             del st.session_state.editing
             st.rerun()
@@ -194,14 +205,17 @@ class Thread:
             show_answer(message.content, message.details)
         with st.container(horizontal=True, vertical_alignment="center"):
             default = THUMBS.index(message.thumb) if message.thumb else None
-            chosen = st.feedback("thumbs", key=f"thumb-{message.id}", default=default)
-            if chosen != default:
-                self.store.thumb(message.id, None if chosen is None else THUMBS[chosen])
+            key = f"thumb-{message.id}"
+            chosen = st.feedback("thumbs", key=key, default=default, on_change=note_change, args=(key,))
+            if was_changed(key):
+                with kept():
+                    self.store.thumb(message.id, None if chosen is None else THUMBS[chosen])
             if is_last and self.chosen.model:
                 again = st.button("Regenerate", icon=":material/refresh:", key="regenerate", type="tertiary")
                 if again:
-                    self.store.cut(self.id, message.id)
-                    self.answer()
+                    with kept():
+                        self.store.cut(self.id, message.id)
+                        self.answer()
             st.caption(as_label(statistics(message.model, message.details), 200), width="content")
 
     def show_unanswered(self, draft: Draft | None) -> None:
@@ -210,7 +224,8 @@ class Thread:
             ended, problem = (draft.ended, draft.problem) if draft else ("", "")
             st.warning(f"{UNANSWERED.get(ended, 'The model said nothing.')} {problem}".strip())
             if self.chosen.model and st.button("Try again", icon=":material/refresh:", key="ask-again"):
-                self.answer()
+                with kept():
+                    self.answer()
 
     def show_unsaved(self, draft: Draft) -> None:
         """An answer that the database did not take."""

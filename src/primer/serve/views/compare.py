@@ -21,6 +21,7 @@ VOTES: dict[Choice, str] = {
     "tie": "Equally good",
     "both_bad": "Both are bad",
 }
+NAMES = ("A", "B")
 
 
 @dataclass
@@ -40,6 +41,16 @@ class Pair:
         """Stop what is still being written."""
         for draft in self.drafts:
             draft.stop()
+
+    @property
+    def can_be_voted_on(self) -> bool:
+        """Whether there may be a vote yet: none was given, and no answer ended without a word."""
+        return self.choice is None and all(draft.text or not draft.is_over for draft in self.drafts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who answered. It is told after the vote, which a name would sway."""
+        return NAMES if self.can_be_voted_on else tuple(draft.model for draft in self.drafts)
 
 
 def page() -> None:
@@ -61,12 +72,12 @@ def page() -> None:
 
 
 def choose_sides(models: Sequence[ServedModel]) -> tuple[list[ServedModel], tuple[str, Settings]]:
-    """The models of both sides, and the settings that they share. The same model twice: two samples of it."""
+    """The two models, and the settings that they share. The same model twice: two samples of it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        left = choose_model(models, "compare-left", label="Left")
-        right = choose_model(models, "compare-right", label="Right")
+        first = choose_model(models, "compare-first", label="One model")
+        second = choose_model(models, "compare-second", label="The other")
         settings = choose_settings("compare")
-    return [model for model in (left, right) if model is not None], settings
+    return [model for model in (first, second) if model is not None], settings
 
 
 def show_welcome(is_ready: bool) -> str | None:
@@ -74,13 +85,13 @@ def show_welcome(is_ready: bool) -> str | None:
     st.header("Which answer is better?", anchor=False)
     st.markdown(
         "Ask once, read two answers side by side, and vote. They come from the two models below, or from one model "
-        "twice. The votes can train the next one."
+        "twice; which is whose is told after the vote. The votes can train the next one."
     )
     return show_examples(is_ready)
 
 
 def ask(server: Server, question: str, sides: Sequence[ServedModel], system: str, settings: Settings) -> Pair:
-    """Have both sides answer at once, from different seeds."""
+    """Have both models answer at once, from different seeds, on sides that are drawn by lot."""
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": question})
 
@@ -88,7 +99,8 @@ def ask(server: Server, question: str, sides: Sequence[ServedModel], system: str
         seed = random.getrandbits(31)
         return Draft(model.name, lambda: server.stream(messages, model, settings, seed), lambda draft: None)
 
-    return Pair(messages, (draft(sides[0]), draft(sides[1])))
+    left, right = random.sample(sides, 2)
+    return Pair(messages, (draft(left), draft(right)))
 
 
 def show_pair(pair: Pair) -> None:
@@ -98,31 +110,31 @@ def show_pair(pair: Pair) -> None:
     if not pair.is_over:
         watch(pair)
         return
-    for column, draft in zip(st.columns(2, border=True), pair.drafts, strict=True):
+    for column, draft, name in zip(st.columns(2, border=True), pair.drafts, pair.names, strict=True):
         with column:
-            show_side(draft)
+            show_side(draft, name)
     show_vote(pair)
 
 
 @st.fragment(run_every=LOOK_SECONDS)
 def watch(pair: Pair) -> None:
     """Both answers as they come, with a way to stop them. Only this part of the page is drawn again and again."""
-    for column, draft in zip(st.columns(2, border=True), pair.drafts, strict=True):
+    for column, draft, name in zip(st.columns(2, border=True), pair.drafts, pair.names, strict=True):
         with column:
-            show_draft(draft)
+            show_draft(draft, name)
     if st.button("Stop", icon=":material/stop_circle:", key="stop"):
         pair.stop()
     if pair.is_over:
         st.rerun()
 
 
-def show_side(draft: Draft) -> None:
-    """An answer that is over."""
+def show_side(draft: Draft, name: str) -> None:
+    """An answer that is over, and whose."""
     details = draft.details()
     show_answer(draft.text, details)
     if not draft.text:
         st.caption("No answer.")
-    st.caption(as_label(statistics(draft.model, details), 200))
+    st.caption(as_label(statistics(name, details), 200))
 
 
 def show_vote(pair: Pair) -> None:
@@ -133,7 +145,7 @@ def show_vote(pair: Pair) -> None:
             del st.session_state.pair
             st.rerun()
         return
-    if not all(draft.text for draft in pair.drafts):
+    if not pair.can_be_voted_on:
         st.caption("There is nothing to vote on. Ask again below.")
         return
     with st.container(horizontal=True, horizontal_alignment="center"):

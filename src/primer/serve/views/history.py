@@ -7,7 +7,8 @@ import streamlit as st
 
 from primer.serve.shown import as_label
 from primer.serve.store import Conversation, Store, file_name
-from primer.serve.views.resources import open_desk
+from primer.serve.views.controls import note_change, was_changed
+from primer.serve.views.resources import kept, open_desk
 
 NUM_LISTED = 40
 
@@ -23,11 +24,11 @@ def show_history(store: Store, current: Conversation | None, go_to: Callable[[in
             "Search", key="search", placeholder="Search conversations", icon=":material/search:",
             label_visibility="collapsed",
         )  # fmt: skip
-        found = store.conversations(search, NUM_LISTED)
+        found = store.conversations(search, NUM_LISTED + 1)  # one more tells that there are more
         if not found:
             st.caption("Nothing has these words." if search else "Your conversations will be listed here.")
         with st.container(gap=None):
-            for i, summary in enumerate(found):
+            for i, summary in enumerate(found[:NUM_LISTED]):
                 day = day_of(summary.updated)
                 if i == 0 or day != day_of(found[i - 1].updated):
                     st.caption(day)
@@ -35,15 +36,19 @@ def show_history(store: Store, current: Conversation | None, go_to: Callable[[in
                 is_current = current is not None and current.id == summary.id
                 if st.button(f"**{label}**" if is_current else label, key=f"open-{summary.id}", type="tertiary"):
                     go_to(summary.id)
+        if len(found) > NUM_LISTED:
+            st.caption(f"These are the newest {NUM_LISTED}. Search finds the others.")
 
 
 def show_menu(store: Store, current: Conversation, go_to: Callable[[int | None], None]) -> None:
     """Rename, export and delete the conversation that is shown."""
     with st.popover("This chat", icon=":material/more_horiz:", width="stretch"):
-        title = st.text_input("Title", current.title, key=f"title-{current.id}", max_chars=100)
-        if title.strip() and title.strip() != current.title:
-            store.update(current.id, title=title.strip())
-            st.rerun()
+        key = f"title-{current.id}"
+        title = st.text_input("Title", current.title, 100, key, on_change=note_change, args=(key,))
+        if was_changed(key) and title.strip():
+            with kept():
+                store.update(current.id, title=title.strip())
+                st.rerun()
         for name, ending, export in (("JSON", "json", store.export_json), ("Markdown", "md", store.export_markdown)):
             st.download_button(
                 f"Save as {name}", export(current.id), file_name(current.title, ending), on_click="ignore",
@@ -51,9 +56,10 @@ def show_menu(store: Store, current: Conversation, go_to: Callable[[int | None],
             )  # fmt: skip
         is_sure = st.checkbox("Delete it for good", key=f"sure-{current.id}")
         if st.button("Delete", icon=":material/delete:", key="delete", disabled=not is_sure, width="stretch"):
-            open_desk().clear(current.id)
-            store.delete(current.id)
-            go_to(None)
+            with kept():
+                open_desk().clear(current.id)
+                store.delete(current.id)
+                go_to(None)
 
 
 def day_of(moment: datetime) -> str:

@@ -1,11 +1,14 @@
 """What all visitors of the page share: the way to the server, the store, and the answers that are being written."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
 from primer.core.errors import PrimerError
 from primer.serve.client import ServedModel, Server, server_of_environment
+from primer.serve.database import StoreError
 from primer.serve.drafts import Desk
 from primer.serve.store import Store
 
@@ -16,6 +19,15 @@ RETRY_SECONDS = 2.0
 def open_store() -> Store:
     """The conversations and votes. Raises UserError if the database cannot be opened."""
     return store_at(os.environ.get("PRIMER_DATABASE") or "sqlite:///runs/primer.db")
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Around what is written: if the database is locked or read-only the page says so there, and goes on."""
+    try:
+        yield
+    except StoreError as error:
+        st.error(f"This could not be kept: {error}", icon=":material/error:")
 
 
 def open_desk() -> Desk:

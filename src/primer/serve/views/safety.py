@@ -42,7 +42,7 @@ def show() -> None:
         show_totals(found["totals"])
         show_recent(found["recent"])
         st.subheader("The policy", anchor=False)
-        show_policy(found["policy"])
+        show_policy(found["policy"], found["threshold"])
 
 
 def show_totals(totals: Mapping[str, Mapping[str, int]]) -> None:
@@ -69,11 +69,12 @@ def show_recent(recent: Sequence[Mapping[str, Any]]) -> None:
         st.dataframe(rows, hide_index=True)
 
 
-def show_policy(policy: Mapping[str, Mapping[str, Any]]) -> None:
-    """Each category: what is done, from which certainty on, and what people are told."""
+def show_policy(policy: Mapping[str, Mapping[str, Any]], threshold: float) -> None:
+    """Each category: what is done, what people are told, and where; and from which certainty on."""
     st.caption(" · ".join(f"**{action}**: {meaning}" for action, meaning in ACTIONS.items()))
     rows = [{"category": readable(category)} | dict(rule) for category, rule in policy.items()]
     st.table(rows)
+    st.caption(f"Learned classifiers count from a certainty of {threshold:g} on (`threshold`); rules need none.")
     st.caption("To change it: `primer safety policy > policy.toml`, edit, and `primer serve --policy policy.toml`.")
 
 

@@ -150,6 +150,17 @@ def test_each_answer_is_drawn_anew() -> None:
     assert [sampling.seed for sampling in dialogue.samplings] == [1338, 1339]
 
 
+@pytest.mark.parametrize("is_interactive", [True, False])
+def test_the_speed_of_an_answer_is_noted_for_who_watches(is_interactive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By tokens that the model wrote, and not those that a tool fed to it."""
+    reply = Reply((assistant("Yes."),), [1, 2, 3, 4], [True, False, True, True], "stop")
+    dialogue, page = Scripted(), Script("hi", is_interactive=is_interactive)
+    monkeypatch.setattr(dialogue, "stream", lambda *_: (event for event in (Said("Yes."), Finished(reply))))
+    monkeypatch.setattr("primer.engine.chat.perf_counter", iter([10.0, 10.5]).__next__)
+    a_chat(dialogue, page, TwoModels()).run()
+    assert page.notes == ["3 tokens, 6 tokens/s"] * is_interactive
+
+
 def test_what_does_not_fit_is_said() -> None:
     dialogue = Scripted([assistant("a")], [assistant("b")], [assistant("c")], sees=3)
     _, page = talk(dialogue, "1", "2", "3")
@@ -164,7 +175,7 @@ def test_a_question_that_is_too_long_changes_nothing() -> None:
     assert chat.messages == [user("hi"), assistant("a")]
 
 
-@pytest.mark.parametrize(("finished", "note"), [("length", "cut off: --max-tokens"), ("calls", "too many tool calls")])
+@pytest.mark.parametrize(("finished", "note"), [("length", "cut off: /max-tokens"), ("calls", "too many tool calls")])
 def test_an_answer_that_was_cut_off_is_noted(finished: End, note: str) -> None:
     _, page = talk(Scripted([assistant("and so on and")], finished=finished), "go on")
     assert note in page.notes[0]
@@ -249,13 +260,18 @@ def test_the_system_prompt_can_be_changed() -> None:
     assert [asked[0] for asked in dialogue.asked] == [system("Be kind."), system("Be brief."), user("1")]
 
 
-def test_the_temperature_can_be_changed() -> None:
+def test_numbers_can_be_changed() -> None:
     dialogue = Scripted([assistant("a")])
-    _, page = talk(dialogue, "/temperature", "/temperature 0", "/temperature hot", "/temperature -1", "hi")
-    assert page.notes[:2] == ["the temperature is 0.3.", "the temperature is 0."]
-    assert page.notes[2] == "/temperature takes a number such as 0.7, not 'hot'."
-    assert "must be 0 or more" in page.notes[3]
-    assert dialogue.samplings[0].temperature == 0
+    _, page = talk(dialogue, "/temperature", "/temperature 0", "/temperature hot", "/temperature -1", "/top-p 0.5",
+                   "/top-k 7.5", "/top-k 7", "/max-tokens", "/max-tokens 123", "/max-tokens 0", "hi")  # fmt: skip
+    assert page.notes == [
+        "temperature is 0.3.", "temperature is 0.", "/temperature takes a number such as 0.7, not 'hot'.",
+        "--temperature is -1.0, and must be 0 or more.", "top-p is 0.5.",
+        "/top-k takes a number such as 40, not '7.5'.", "top-k is 7.",
+        "max-tokens is 500.", "max-tokens is 123.", "--max-tokens is 0, and must be 1 or more.",
+    ]  # fmt: skip
+    used = dialogue.samplings[0]
+    assert (used.temperature, used.top_p, used.top_k, used.max_tokens) == (0, 0.5, 7, 123)
 
 
 def test_another_answer() -> None:
@@ -299,7 +315,7 @@ def test_undo_and_clear() -> None:
 def test_saved_conversations_are_training_data(tmp_path: Path) -> None:
     path = tmp_path / "chats.jsonl"
     chat, page = talk(Scripted(WITH_TOOL), "/save", f"/save {path}", "what is 3 + 4?", f"/save {path}", f"/save {path}")
-    assert page.notes[0] == "/save needs the name of a file, such as chats.jsonl."
+    assert page.notes[0] == "/save needs the name of a file, such as chats.jsonl or chat.md."
     assert page.notes[1] == "there is nothing to save yet."
     assert list(read_conversations(str(path))) == [tuple(chat.messages)] * 2
     assert (
@@ -307,6 +323,15 @@ def test_saved_conversations_are_training_data(tmp_path: Path) -> None:
     )
     _, page = talk(Scripted([assistant("a")]), "hi", f"/save {tmp_path}")
     assert "cannot write" in page.notes[0]
+
+
+def test_a_conversation_is_saved_as_markdown(tmp_path: Path) -> None:
+    path = tmp_path / "chat.md"
+    talk(Scripted(WITH_TOOL), "what is 3 + 4?", f"/save {path}", system_prompt="Be kind.")
+    assert path.read_text() == (
+        "# Conversation\n\n## system\n\nBe kind.\n\n## user\n\nwhat is 3 + 4?\n\n"
+        "## assistant\n\nLet me see.\n\n    [calculator] 3 + 4\n\n## tool\n\n    7\n\n## assistant\n\nIt is 7.\n\n"
+    )
 
 
 # --- typing ---
@@ -561,7 +586,7 @@ print("left")"""
         typist.until(b"> ")
         typist.type(b"/system Be kind.\n/system\n", b"Be kind.\r\n")
         typist.until(b"Be kind.\r\n")
-        typist.type(b"What is it?\n", b"What is it?")
+        typist.type(b"What is it?\n", b"tokens/s")
         typist.until(b"\n> ")
         typist.leave()
 

@@ -161,6 +161,42 @@ def test_a_step_that_fails_ends_those_under_way_and_no_others() -> None:
         assert not engine.engine.busy
 
 
+@pytest.mark.parametrize("fault", ["add", "cancel", "is_seen"])
+def test_whatever_else_fails_those_who_come_later_are_answered(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a request that cannot be added the others hear nothing; of what else fails, all that are under way."""
+
+    def fail(*_: object) -> bool:
+        raise ZeroDivisionError(fault)
+
+    async def others(engine: LiveEngine) -> list[object]:
+        under_way = [asyncio.create_task(ids(engine, ENDLESS)) for _ in range(2)]
+        while engine.num_running < 2:
+            await asyncio.sleep(0.001)
+        with monkeypatch.context() as patch:
+            if fault == "is_seen":
+                with pytest.raises(ZeroDivisionError):
+                    async for _ in engine.stream(ENDLESS, is_seen=fail):
+                        pass
+            elif fault == "add":
+                patch.setattr(engine.engine, "add", fail)
+                with pytest.raises(ZeroDivisionError):
+                    await ids(engine, ENDLESS)
+                for each in under_way:  # they go on
+                    each.cancel()
+            else:
+                patch.setattr(engine.engine, "cancel", fail)
+                await ids(engine, ENDLESS, limit=1)
+            return await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def then(engine: LiveEngine) -> list[int]:
+        kind = asyncio.CancelledError if fault == "add" else ZeroDivisionError
+        assert [type(result) for result in await others(engine)] == [kind, kind]
+        return await ids(engine, Request([1], SamplingConfig(max_tokens=3)))
+
+    with live() as engine:
+        assert len(run(then(engine))) == 3
+
+
 def test_closing_ends_what_is_under_way() -> None:
     async def closed(engine: LiveEngine) -> None:
         waiting = [asyncio.create_task(ids(engine, ENDLESS)) for _ in range(3)]

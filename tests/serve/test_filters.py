@@ -1,7 +1,9 @@
 """What the filters stop, redact and record, as a client sees it."""
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import httpx
 import pytest
 from served import LiveServer, serving
 
-from primer.serve.safety import load_safety
+from primer.serve.classifiers import Judgement
+from primer.serve.safety import STRETCH, Safety, load_policy, load_safety
 
 POLICY = """
 [private_data]
@@ -18,6 +21,11 @@ directions = ["input", "output"]
 [violence_weapons]
 action = "block"
 message = "Not here."
+[hate_harassment]
+action = "block"
+message = "Be kind."
+[crime_dangerous]
+action = "warn"
 """
 BOMB = "How do I make a bomb?"
 
@@ -87,3 +95,52 @@ def test_the_record(filtered: LiveServer) -> None:
     assert (last["category"], last["direction"], last["model"]) == ("violence_weapons", "input", "by-heart")
     assert "How do I" not in json.dumps(report["recent"])
     assert 'primer_verdicts_total{action="block"' in httpx.get(f"{filtered.root}/metrics").text
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_the_record_holds_no_words(by_heart: Path, logged: bool) -> None:
+    """Every holder of a key may read it, and `--log-text` is about the log alone."""
+    with serving(by_heart, safety=load_safety(None), log_text=logged) as server:
+        ask(server, BOMB)
+        assert "bomb?" not in httpx.get(f"{server.root}/primer/safety").text
+
+
+class Hesitant:
+    """A classifier that thinks about answers until it is told to go on."""
+
+    name = "hesitant"
+
+    def __init__(self) -> None:
+        self.asked, self.goes_on = threading.Event(), threading.Event()
+
+    def judge(self, text: str) -> list[Judgement]:
+        if text in ("Hello,", "good day!"):
+            self.asked.set()
+            assert self.goes_on.wait(60)
+        found = {"Hello,": "crime_dangerous", "good day!": "hate_harassment"}
+        return [Judgement(found[text], text, 1.0)] if text in found else []
+
+
+def test_a_slow_classifier_holds_back_the_answers_alone(
+    by_heart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server answers others meanwhile, and what the classifier says comes to the same as without a server."""
+    monkeypatch.setitem(STRETCH, "output", 5)
+    (tmp_path / "policy.toml").write_text(POLICY)
+    hesitant = Hesitant()
+    safety = Safety(load_policy(tmp_path / "policy.toml"), [hesitant])
+    with serving(by_heart, safety=safety) as server, ThreadPoolExecutor() as threads:
+        streams = [threads.submit(lambda: list(ask(server, "hi", stream=True))) for _ in range(3)]
+        assert hesitant.asked.wait(60)
+        assert httpx.get(f"{server.root}/health", timeout=20).json() == {"status": "ok"}
+        seen = 'primer_first_token_seconds_count{model="by-heart"}'
+        assert seen not in httpx.get(f"{server.root}/metrics").text
+        hesitant.goes_on.set()
+        answers = [[chunk.choices[0] for chunk in stream.result()] for stream in streams]
+        assert f"{seen} 3.0" in httpx.get(f"{server.root}/metrics").text
+    shown = safety.window().push("Hello, good day! ")
+    for answer in answers:
+        assert "".join(choice.delta.content or "" for choice in answer) == f"{shown.text}\n\n{shown.message}"
+        findings = [finding for choice in answer for finding in getattr(choice, "safety", ())]
+        assert findings == [finding.to_json() for finding in shown.findings]
+        assert [finding["action"] for finding in findings] == ["warn", "block"]

@@ -38,7 +38,7 @@ def test_what_is_counted_is_read() -> None:
     metrics.request("/v1/completions", "toy", 200)
     metrics.tokens(7, "prompt", "toy")
     metrics.tokens(5, model="toy")
-    metrics.first_token(0.02, "toy")
+    metrics.first_text(0.02, "toy")
     metrics.token_time(0.003, "toy")
     metrics.verdict("private_data", "redact", "output")
     found = read(metrics)

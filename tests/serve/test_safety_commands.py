@@ -10,7 +10,7 @@ import pytest
 from primer.cli import dispatch
 from primer.core.errors import ConfigError, UserError
 from primer.serve.safety import CATEGORIES
-from primer.serve.safety_commands import read_built_in
+from primer.serve.safety_commands import Example, Outcome, read_built_in, summary
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +20,12 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "violence_weapons: making a bomb (rules)" in out
     dispatch(["safety", "check", "mail a@example.com", "--direction", "output"])
     assert "mail [e-mail]" in capsys.readouterr().out
+
+
+def test_classifiers_are_named_as_for_the_server(tmp_path: Path) -> None:
+    for command in ("check", "eval"):
+        with pytest.raises(UserError, match="cannot be loaded"):
+            dispatch(["safety", command, *(["Hello"] * (command == "check")), "--classifiers", str(tmp_path)])
 
 
 def test_policy_is_printed_as_a_file_that_works(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -40,6 +46,14 @@ def test_eval_counts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert "1 of 2" in table
     assert "0 of 1" in table
     assert (json.loads(numbers)["recall"], json.loads(numbers)["false_alarms"]) == (0.5, 0)
+
+
+@pytest.mark.parametrize(("num_slow", "is_met"), [(0, True), (8, True), (12, False)])
+def test_the_aim_is_for_99_of_100_messages(num_slow: int, is_met: bool) -> None:
+    example = Example("Hello", "sexual", False)
+    slow = [Outcome(example, False, 9.0)] * num_slow
+    numbers = summary([*slow, *[Outcome(example, False, 0.1)] * (1000 - num_slow)])
+    assert numbers["aim_met"] is is_met
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"text": "a"}', '{"text": "a", "category": "x", "unsafe": true}', "3"])

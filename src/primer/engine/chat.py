@@ -5,7 +5,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from textwrap import indent
+from time import perf_counter
 from typing import Any
 
 from primer.core.errors import ConfigError, Interrupted, UserError, suggest
@@ -13,7 +16,7 @@ from primer.core.files import explain_os_error
 from primer.core.rundir import find_run
 from primer.core.runtime import RuntimeConfig, start_runtime
 from primer.engine.chat_models import ChatModels
-from primer.engine.chat_pages import Page, Pipe, Terminal
+from primer.engine.chat_pages import Page, Pipe, Terminal, describe
 from primer.engine.dialogue import Answered, Called, Dialogue, Finished, Said
 from primer.engine.sample import load_tokenizer
 from primer.engine.sampling import SamplingConfig
@@ -23,8 +26,15 @@ from primer.model.weights import find_weights
 from primer.text.chat import Message, ToolCall, assistant, system, tool, user
 
 UNFINISHED = {
-    "length": "the answer was cut off: --max-tokens, or what the model can see, is full.",
+    "length": "the answer was cut off: /max-tokens, or what the model can see, is full.",
     "calls": "the answer was cut off: too many tool calls.",
+}
+CODE = "    "  # what each line of code begins with in Markdown
+NUMBERS = {  # of the sampling, that commands change: such as which, and what that does
+    "temperature": (0.7, "0 always the likeliest word, 1 as the model was trained"),
+    "top-p": (0.9, "choose among the fewest tokens that together are so likely; 1: among all"),
+    "top-k": (40, "choose among so many of the likeliest tokens; 0: among all"),
+    "max-tokens": (200, "tokens of an answer at most"),
 }
 
 
@@ -80,16 +90,17 @@ class Chat:
         self.messages: list[Message] = [system(system_prompt)] if system_prompt else []
         self.num_asked = 0
         self.num_forgotten = 0
+        numbers = {f"/{name}": (f"NUMBER: {NUMBERS[name][1]}", partial(self.set_number, name)) for name in NUMBERS}
         self.commands: dict[str, tuple[str, Callable[[str], None]]] = {
             "/help": ("list the commands", self.show_help),
             "/system": ("TEXT: what the assistant is to be; alone: show it; none: nothing", self.set_system),
-            "/temperature": ("NUMBER: 0 always the likeliest word, 1 as the model was trained", self.set_temperature),
+            **numbers,
             "/model": ("NAME: go on with another run or stage; alone: list them", self.set_model),
             "/stop": ("typed while an answer comes: stop it, as Ctrl-C does", self.stop),
             "/regenerate": ("another answer to the last question", self.regenerate),
             "/undo": ("take back the last question and its answer", self.undo),
             "/clear": ("begin anew; the system prompt stays", self.clear),
-            "/save": ("FILE: add the conversation to a .jsonl file, as training data has it", self.save),
+            "/save": ("FILE: add the conversation to it, a .jsonl as training data has it, or an .md", self.save),
             "/quit": ("end the chat; so does Ctrl-D", lambda _: None),
         }
 
@@ -133,6 +144,7 @@ class Chat:
         """The messages that assistant and tools add; up to where it was stopped, if Ctrl-C stops it."""
         added: list[Message] = []
         said = ""
+        began = perf_counter()
         self.num_asked += 1  # other chances each time: /undo and the same question may give another answer
         sampling = replace(self.sampling, seed=self.sampling.seed + self.num_asked)
         try:
@@ -151,6 +163,7 @@ class Chat:
                         case Finished(reply):
                             if reply.finished != "stop":
                                 self.page.note(UNFINISHED[reply.finished])
+                            self.note_speed(sum(reply.generated), perf_counter() - began)
                             return list(reply.messages)
                     if self.page.wants_stop():
                         self.page.note("stopped.")
@@ -160,6 +173,11 @@ class Chat:
                 raise
             self.page.note("stopped.")
         return [*added, assistant(said)] if said.strip() else added
+
+    def note_speed(self, num_tokens: int, seconds: float) -> None:
+        """For who watches: from the question to the last word."""
+        if num_tokens and self.page.is_interactive:
+            self.page.note(f"{num_tokens:,} tokens, {num_tokens / seconds:,.0f} tokens/s")
 
     # --- commands ---
 
@@ -185,14 +203,16 @@ class Chat:
         else:
             self.page.note(self.messages[0].content if has_one else "there is no system prompt.")
 
-    def set_temperature(self, text: str) -> None:
-        """Change the temperature, or show it."""
+    def set_number(self, name: str, text: str) -> None:
+        """Change one of NUMBERS, or show it."""
+        option, example = name.replace("-", "_"), NUMBERS[name][0]
         if text:
             try:
-                self.sampling = replace(self.sampling, temperature=float(text))
+                change: dict[str, Any] = {option: type(example)(text)}
             except ValueError as error:
-                raise ConfigError(f"/temperature takes a number such as 0.7, not {text!r}.") from error
-        self.page.note(f"the temperature is {self.sampling.temperature:g}.")
+                raise ConfigError(f"/{name} takes a number such as {example}, not {text!r}.") from error
+            self.sampling = replace(self.sampling, **change)
+        self.page.note(f"{name} is {getattr(self.sampling, option):g}.")
 
     def set_model(self, name: str) -> None:
         """Talk to another model, which reads the conversation so far; or list them. Raises as `ChatModels.open`."""
@@ -234,14 +254,14 @@ class Chat:
     def save(self, text: str) -> None:
         """Add the conversation to a file. Raises UserError if that cannot be written."""
         if not text:
-            raise ConfigError("/save needs the name of a file, such as chats.jsonl.")
+            raise ConfigError("/save needs the name of a file, such as chats.jsonl or chat.md.")
         if not any(message.role == "assistant" for message in self.messages):
             raise ConfigError("there is nothing to save yet.")
         path = Path(text).expanduser()
-        row = json.dumps({"messages": [to_json(message) for message in self.messages]}, ensure_ascii=False)
+        saved = to_markdown(self.messages) if path.suffix.lower() == ".md" else to_row(self.messages)
         try:
             with path.open("a", encoding="utf-8") as file:
-                file.write(row + "\n")
+                file.write(saved)
         except OSError as error:
             raise explain_os_error(error, path) from error
         self.page.note(f"saved to {path}: {len(self.messages)} messages.")
@@ -253,6 +273,21 @@ def with_call(messages: Sequence[Message], said: str, call: ToolCall) -> list[Me
     if last is not None and last.role == "assistant":
         return [*messages[:-1], replace(last, tool_calls=(*last.tool_calls, call))]
     return [*messages, assistant(said.strip(), call)]
+
+
+def to_row(messages: Sequence[Message]) -> str:
+    """A conversation as a line of a .jsonl file."""
+    return json.dumps({"messages": [to_json(message) for message in messages]}, ensure_ascii=False) + "\n"
+
+
+def to_markdown(messages: Sequence[Message]) -> str:
+    """A conversation as Markdown, with what tools are told and say as code."""
+    parts = ["# Conversation"]
+    for message in messages:
+        calls = [indent(describe(call), CODE) for call in message.tool_calls]
+        said = indent(message.content, CODE) if message.role == "tool" else message.content
+        parts += [f"## {message.role}", *filter(None, [said, *calls])]
+    return "\n\n".join(parts) + "\n\n"
 
 
 def to_json(message: Message) -> dict[str, Any]:

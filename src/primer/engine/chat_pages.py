@@ -101,10 +101,8 @@ class Terminal:
         self.is_line_begun = not piece.endswith("\n") if piece else self.is_line_begun
 
     def call(self, call: ToolCall) -> None:
-        """The one argument of a tool bare, several with their names."""
-        given = list(call.arguments.values())
-        shown = str(given[0]) if len(given) == 1 else ", ".join(f"{k}={v!r}" for k, v in call.arguments.items())
-        self.note(f"[{call.name}] {shown}")
+        """Dim."""
+        self.note(describe(call))
 
     def result(self, result: str) -> None:
         """Below its call."""
@@ -210,6 +208,17 @@ def read_message(read_line: Callable[[str], str]) -> str:
     while line.endswith("\\"):
         line = line[:-1] + "\n" + read_line("... ")
     return line
+
+
+def describe(call: ToolCall) -> str:
+    """A call for people: the one argument of a tool bare, several with their names.
+
+    >>> describe(ToolCall("calculator", {"expression": "3 + 4"}))
+    '[calculator] 3 + 4'
+    """
+    given = list(call.arguments.values())
+    shown = str(given[0]) if len(given) == 1 else ", ".join(f"{k}={v!r}" for k, v in call.arguments.items())
+    return f"[{call.name}] {shown}"
 
 
 def printable(text: str) -> str:

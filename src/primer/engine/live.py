@@ -116,13 +116,13 @@ class LiveEngine:
 
     def _run(self) -> None:
         with without_dropout(self.engine.model):
-            while self._take_over():
+            while True:
                 try:
-                    tokens = self.engine.step()
+                    if not self._take_over():
+                        break
+                    self._give_out(self.engine.step())
                 except Exception as error:  # whatever it was, those who come later are to be answered
                     self._end_all(error)
-                else:
-                    self._give_out(tokens)
         self._end_all(EngineClosed("the server has stopped the model."))
 
     def _take_over(self) -> bool:
@@ -130,41 +130,41 @@ class LiveEngine:
         with self.changed:
             while not (self.arrived or self.left or self.is_closed or self.engine.busy):
                 self.changed.wait()
-            for stream in self.arrived:
+            arrived, left, self.arrived, self.left = self.arrived, self.left, [], []
+            for stream in arrived:
                 try:
                     stream.handle = self.engine.add(stream.request)
                     self.streams[stream.handle] = stream
-                except ValueError as error:
+                except Exception as error:  # its own fault alone
                     send([(stream, error)])
-            for stream in self.left:
+            for stream in left:
                 if self.streams.pop(stream.handle, None):
                     self.engine.cancel(stream.handle)
-            self.arrived, self.left = [], []
             return not self.is_closed
 
     def _give_out(self, tokens: list[Token]) -> None:
         for token in tokens:
             self.streams[token.row].held.append(token)
-        now, given = perf_counter(), list[tuple[Stream, list[Token] | Exception]]()
+        now = perf_counter()
         is_due = now >= self.due
         if is_due:
             self.due = now + max(PACE, len(self.streams) / MOST_PIECES)
-        for stream in list(self.streams.values()):
-            if not stream.held:
-                continue
-            is_finished = stream.held[-1].finished is not None
-            if is_due or is_finished or not stream.is_seen():
-                given.append((stream, stream.held))
-                stream.held = []
-            if is_finished:
-                del self.streams[stream.handle]
+        given = [
+            (stream, stream.held)
+            for stream in self.streams.values()
+            if stream.held and (is_due or stream.held[-1].finished is not None or not stream.is_seen())
+        ]
         send(given)
+        for stream, held in given:
+            stream.held = []
+            if held[-1].finished is not None:
+                del self.streams[stream.handle]
 
     def _end_all(self, error: Exception) -> None:
-        self.engine.clear()
         send([(stream, stream.held) for stream in self.streams.values() if stream.held])
         send([(stream, error) for stream in self.streams.values()])
         self.streams = {}
+        self.engine.clear()
 
 
 def send(items: Iterable[tuple[Stream, list[Token] | Exception]]) -> None:

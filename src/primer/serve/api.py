@@ -42,7 +42,7 @@ def create_app(models: Models, gate: Gate, metrics: Metrics, safety: Safety | No
     """The application. `config` says whether texts are logged, and which pages' browsers may ask."""
     # Pages of documentation are off: they load their scripts from elsewhere. The schema is at /openapi.json.
     app = FastAPI(title="Primer", version=primer.__version__, docs_url=None, redoc_url=None)
-    record = Record(safety, metrics, config.log_text) if safety else None
+    record = Record(safety, metrics) if safety else None
     service = Service(models, gate.limits, metrics, record, config.log_text)
     app.include_router(chat_routes(service))
     app.include_router(model_routes(models))

@@ -63,7 +63,8 @@ class ServeConfig:
     policy: Path | None = None
     """File of the safety policy; without it the one that comes with Primer."""
     classifiers: str = ""
-    """Learned classifiers beside the policy's patterns, parted by commas."""
+    """Learned classifiers beside the policy's patterns, parted by commas: `profanity`, or models of Hugging Face by
+    name or folder."""
     log_text: bool = False
     """Write what is asked and answered into the log."""
     reload_seconds: float = 30.0

@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | primer_requests_total | counter | path, model, status |
 | primer_tokens_total | counter | model, kind: prompt or completion |
-| primer_first_token_seconds | histogram | model |
+| primer_first_token_seconds | histogram | model: until something is seen of an answer |
 | primer_token_seconds | histogram | model: the time from one token to the next, averaged over an answer |
 | primer_verdicts_total | counter | category, action, direction: input or output |
 | primer_rows_waiting, primer_rows_running | gauge | model: answers in the engine, several for a request with n > 1 |
@@ -36,8 +36,8 @@ class Metrics:
             "primer_tokens", "Tokens read and written.", ["model", "kind"], registry=self.registry
         )
         self.first_tokens = Histogram(
-            "primer_first_token_seconds", "From the request to its first token.", ["model"], registry=self.registry,
-            buckets=FIRST_TOKEN_BUCKETS,
+            "primer_first_token_seconds", "From a request that has passed the filters to its first text that has.",
+            ["model"], registry=self.registry, buckets=FIRST_TOKEN_BUCKETS,
         )  # fmt: skip
         self.token_times = Histogram(
             "primer_token_seconds", "From a token to the next, averaged over an answer.", ["model"],
@@ -57,8 +57,8 @@ class Metrics:
         """Tokens that were read, or written."""
         self.num_tokens.labels(model, kind).inc(count)
 
-    def first_token(self, seconds: float, model: str = "") -> None:
-        """An answer has begun so long after it was asked for."""
+    def first_text(self, seconds: float, model: str = "") -> None:
+        """Something was seen of an answer so long after the question had passed the filters."""
         self.first_tokens.labels(model).observe(seconds)
 
     def token_time(self, seconds: float, model: str = "") -> None:

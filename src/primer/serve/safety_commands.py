@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 REPEATS = 3  # the best of so many is a message's cost: what else runs on the machine is not
+AIM_MS = 2.0  # that 99 % of the messages are to cost at most, without learned classifiers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,9 @@ class FilterConfig:
 
     policy: Path | None = None
     """File of the safety policy; without it the one that comes with Primer."""
-    classifier: str = ""
-    """Learned classifiers, comma-separated: `profanity`, or models of Hugging Face by name or folder."""
+    classifiers: str = ""
+    """Learned classifiers beside the policy's patterns, parted by commas: `profanity`, or models of Hugging Face by
+    name or folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def check_command(config: CheckConfig) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    verdict = load_safety(config.policy, config.classifier).check(config.text, config.direction)
+    verdict = load_safety(config.policy, config.classifiers).check(config.text, config.direction)
     console.print(verdict.action, style="bold")
     for one in verdict.findings:
         console.print(f"{one.action:<7} {one.category}: {one.rule} ({one.layer})", markup=False)
@@ -92,7 +94,7 @@ def eval_command(config: EvalConfig) -> None:
     """Print a table for each set of examples, and a line of JSON for programs."""
     from rich.console import Console
 
-    safety, console = load_safety(config.policy, config.classifier), Console()
+    safety, console = load_safety(config.policy, config.classifiers), Console()
     sets = {"dev": read_built_in("dev"), "heldout": read_built_in("heldout")}
     if config.data is not None:
         sets = {config.data.name: read_examples(config.data)}
@@ -161,7 +163,8 @@ def outcome_table(name: str, outcomes: Sequence[Outcome]) -> "Table":
 
     numbers = summary(outcomes)
     cost = f"{numbers['median_ms']:.2f} ms a message (median), {numbers['p99_ms']:.2f} ms (99 %)"
-    table = Table("category", title=f"{name}: {cost}")
+    aim = f"99 % of the messages are to cost {AIM_MS:g} ms at most: they {'do' if numbers['aim_met'] else 'do not'}"
+    table = Table("category", title=f"{name}: {cost}", caption=aim)
     table.add_column("unsafe, stopped", justify="right")
     table.add_column("safe, stopped", justify="right")
     for category in CATEGORIES:
@@ -183,11 +186,13 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
     unsafe = [one.stopped for one in outcomes if one.example.unsafe]
     safe = [one.stopped for one in outcomes if not one.example.unsafe]
     times = [one.milliseconds for one in outcomes]
+    p99_ms = quantiles([*times, times[-1]], n=100)[98]
     return {
         "recall": round(sum(unsafe) / max(1, len(unsafe)), 3),
         "false_alarms": round(sum(safe) / max(1, len(safe)), 3),
         "median_ms": round(median(times), 3),
-        "p99_ms": round(quantiles([*times, times[-1]], n=100)[98], 3),
+        "p99_ms": round(p99_ms, 3),
+        "aim_met": p99_ms <= AIM_MS,
     }
 
 

@@ -1,9 +1,11 @@
 """The filters as the server uses them: what goes in, what comes out, and a record of what they found."""
 
 import asyncio
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,27 +16,33 @@ NUM_RECENT = 100
 
 
 class Record:
-    """What the filters have found: how often, and the last of it."""
+    """What the filters have found: how often, and the last of it. No one's words: whoever has a key may read it."""
 
-    def __init__(self, safety: Safety, metrics: Metrics, keeps_text: bool = False) -> None:
-        """`keeps_text`: of what came in, remember the text, too."""
-        self.safety, self.metrics, self.keeps_text = safety, metrics, keeps_text
+    def __init__(self, safety: Safety, metrics: Metrics) -> None:
+        self.safety, self.metrics = safety, metrics
+        # Classifiers take their time, so they read in a thread: in one, for a model takes all cores as it is. None:
+        # there are no classifiers, and patterns have read a piece of an answer before it would come to a thread.
+        self.thread = ThreadPoolExecutor(1, "classifiers") if safety.classifiers else None
         self.totals: dict[str, Counter[str]] = {}
         self.recent: deque[dict[str, Any]] = deque(maxlen=NUM_RECENT)
+        self.lock = threading.Lock()  # of these two
 
-    def note(self, finding: Finding, model: str, text: str) -> None:
+    def note(self, finding: Finding, model: str) -> None:
         """Count a finding."""
         self.metrics.verdict(finding.category, finding.action, finding.direction)
-        self.totals.setdefault(finding.category, Counter())[finding.action] += 1
         entry = {"time": time.time(), "model": model, "direction": finding.direction, "category": finding.category}
         entry |= {"action": finding.action, "layer": finding.layer, "rule": finding.rule}
-        self.recent.append(entry | ({"text": text} if self.keeps_text and text else {}))
+        with self.lock:
+            self.totals.setdefault(finding.category, Counter())[finding.action] += 1
+            self.recent.append(entry)
 
     def report(self) -> dict[str, Any]:
         """The policy, and what was found since the server began, the last first."""
         policy = self.safety.policy
         categories = {name: asdict(rule) for name, rule in policy.categories.items()}
-        found = {"totals": self.totals, "recent": list(reversed(self.recent))}
+        with self.lock:
+            totals = {category: dict(counts) for category, counts in self.totals.items()}
+            found = {"totals": totals, "recent": list(reversed(self.recent))}
         return {"policy": categories, "threshold": policy.threshold, **found}
 
 
@@ -69,21 +77,22 @@ class Screen:
         """Check a whole text."""
         verdict = self.record.safety.check(text, direction)
         for finding in verdict.findings:
-            self.record.note(finding, self.model, text if direction == "input" else "")
+            self.record.note(finding, self.model)
         return verdict
 
     def _noted(self, shown: Shown) -> Shown:
         for finding in shown.findings:
-            self.record.note(finding, self.model, "")
+            self.record.note(finding, self.model)
         return shown
 
     async def screen(self, texts: Sequence[str], is_new: Sequence[bool]) -> Screened:
-        """Check what came in, in a thread: classifiers take their time.
+        """Check what came in, in a thread: a long conversation takes patterns a while, too.
 
         A client sends the whole conversation each time. Old turns are redacted like new ones, but blocked they were
         when they were new: once more would end the conversation for good.
         """
-        return await asyncio.to_thread(self._screen, texts, is_new)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.record.thread, self._screen, texts, is_new)
 
     def _screen(self, texts: Sequence[str], is_new: Sequence[bool]) -> Screened:
         checked: list[str] = []

@@ -143,10 +143,12 @@ class Writing:
     ) -> None:
         """`num_prompt`: tokens read. `seconds`: how long it may take."""
         self.live, self.answers, self.metrics, self.model = live, answers, metrics, model
+        self.thread = record.thread if record else None
         self.outlets = [Outlet(index, Screen(record, model) if record else None) for index in range(len(answers))]
         self.num_prompt = num_prompt
         self.began, self.seconds = time.perf_counter(), seconds
-        self.first_seconds: float | None = None
+        self.first_seconds: float | None = None  # to the first token
+        self.is_seen = False  # whether any text was let out
         self.num_tokens = 0
         """Written by the model; what tools have fed to it does not count."""
 
@@ -159,12 +161,19 @@ class Writing:
         try:
             async with aclosing(ways[0] if len(ways) == 1 else merged(ways)) as stream:
                 async for piece in stream:
+                    if piece.text and not self.is_seen:
+                        self.is_seen = True
+                        self.metrics.first_text(time.perf_counter() - self.began, self.model)
                     yield piece
             self._measure()
         except TimeoutError as error:
             message = f"the answer was not ready after {self.seconds:g} s; ask for fewer tokens"
             headers = {"x-should-retry": "false"}  # heeded by OpenAI's client
             raise ApiError(504, "timeout", message, kind="server_error", headers=headers) from error
+        finally:  # also of answers that took too long, or that nobody waited for
+            if self.num_tokens:  # else the prompt has not been read
+                self.metrics.tokens(self.num_prompt, "prompt", self.model)
+                self.metrics.tokens(self.num_tokens, "completion", self.model)
 
     async def _write(self, answer: Answer | Continuation, outlet: Outlet) -> AsyncGenerator[Piece]:
         """One answer."""
@@ -176,23 +185,26 @@ class Writing:
                     events += answer.push(token)
                     if answer.done:
                         break
-                if not (piece := outlet.take(events)).is_empty:
+                if not (piece := await self._take(outlet, events)).is_empty:
                     yield piece
                 if answer.done or outlet.ended:
                     break
-        if not (piece := outlet.take(answer.finish())).is_empty:
+        if not (piece := await self._take(outlet, answer.finish())).is_empty:
             yield piece
+
+    async def _take(self, outlet: Outlet, events: Sequence[Event]) -> Piece:
+        """As the outlet takes them, but classifiers do not stop everybody."""
+        if self.thread is None:
+            return outlet.take(events)
+        return await asyncio.get_running_loop().run_in_executor(self.thread, outlet.take, events)
 
     def _count(self, token: Token) -> None:
         self.num_tokens += not token.forced
         if self.first_seconds is None:
             self.first_seconds = time.perf_counter() - self.began
-            self.metrics.first_token(self.first_seconds, self.model)
 
     def _measure(self) -> None:
-        """Note an answer that came to its end."""
-        self.metrics.tokens(self.num_prompt, "prompt", self.model)
-        self.metrics.tokens(self.num_tokens, "completion", self.model)
+        """Note the pace of an answer that came to its end."""
         if self.first_seconds is not None and self.num_tokens > len(self.answers):
             seconds = time.perf_counter() - self.began - self.first_seconds
             steps = self.num_tokens / len(self.answers) - 1

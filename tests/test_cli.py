@@ -129,6 +129,7 @@ def test_a_run_goes_on_with_its_own_options(shards_folder: Path, tmp_path: Path)
     code, said = primer([*resume, "--threads", "2"], tmp_path / "said")
     assert code == 0, said
     assert "resumed after step" in said
+    assert f"now try: primer sample --run {run}" in said
     config = json.loads((run / "config.json").read_text())["config"]
     assert config["loop"]["num_steps"] == 12
     code, said = primer(resume, tmp_path / "said")

@@ -1,6 +1,8 @@
 """The whole way: what is done is not done again, and what was stopped goes on."""
 
 import json
+import mmap
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +11,13 @@ import pytest
 
 from primer import speedrun
 from primer.core.errors import ConfigError, Interrupted, UserError
+from primer.core.files import read_json, write_json
+from primer.core.rundir import LEDGER
+from primer.evaluate.report_data import read_speedrun
 from primer.presets import LAPTOP, SPEEDRUNS, Speedrun, find_recipe, longer
-from primer.speedrun import STAGES, Ledger, SpeedrunConfig, main, write_lessons
+from primer.speedrun import STAGES, Ledger, SpeedrunConfig, main, next_steps, write_lessons
 from primer.text.tokenizer import Tokenizer
+from primer.train.display import forget_peak
 
 
 @pytest.fixture
@@ -37,24 +43,41 @@ def test_every_stage_once_in_order(done: list[str], tmp_path: Path, capsys: pyte
     assert "done already" in capsys.readouterr().out
 
 
-def test_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted("stopped. Go on with: primer dpo --resume")])
+def test_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: BaseException
+) -> None:
     worked: list[str] = []
-    stop = ["dpo"]
+    stop = [stage]
 
     def work(stage: str) -> None:
         worked.append(stage)
         if stage in stop:
-            raise Interrupted("stopped")
+            raise error
 
     def works(recipe: Speedrun, root: Path) -> dict[str, Callable[[], None]]:
         return {stage: lambda stage=stage: work(stage) for stage in STAGES}  # type: ignore[misc]
 
     monkeypatch.setattr(speedrun, "stage_works", works)
-    with pytest.raises(Interrupted):
+    monkeypatch.setattr(sys, "argv", ["primer", "speedrun", "--run", "my runs/a"])
+    with pytest.raises(Interrupted) as stopped:
         main(SpeedrunConfig(run=tmp_path))
+    again = "To go on, call it again: primer speedrun --run 'my runs/a'"
+    assert str(stopped.value) == f"stopped in the stage {stage}. {again}"
     stop.clear()
     main(SpeedrunConfig(run=tmp_path))
-    assert worked == ["text", "base", "sft", "dpo", "dpo", "rl", "evaluation", "report"]
+    place = STAGES.index(stage)
+    assert worked == [*STAGES[: place + 1], *STAGES[place:]]
+
+
+def test_what_to_type_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [".venv/bin/primer", "speedrun"])
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    lines = next_steps(Path("my runs/a")).splitlines()
+    assert lines[-2:] == [".venv/bin/primer chat --run 'my runs/a/rl'", ".venv/bin/primer web --run 'my runs/a'"]
+    monkeypatch.setenv("MAKELEVEL", "1")  # set by make in what it calls
+    assert next_steps(Path("my runs/a")).splitlines()[-1] == "make web"
 
 
 def test_refuses_another_preset_or_scale(done: list[str], tmp_path: Path) -> None:
@@ -81,6 +104,53 @@ def test_seconds_add_up_over_stops(tmp_path: Path) -> None:
     again.add("base", 3.0, done=True)
     assert again.is_done("base")
     assert again.seconds == 5.0
+
+
+def test_the_ledger_keeps_how_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = {"command": "primer speedrun", "machine": "Xeon × 26, NVIDIA H100 80GB HBM3", "gpus": 8, "commit": "abc"}
+    monkeypatch.setattr(speedrun, "made_by", lambda: began)
+    Ledger(tmp_path, "8xh100", 1.0, None)
+    monkeypatch.setattr(speedrun, "made_by", lambda: began | {"gpus": 1, "commit": "of another day"})
+    assert Ledger(tmp_path, "8xh100", 1.0, None).kept == read_json(tmp_path / LEDGER)
+    assert read_json(tmp_path / LEDGER).items() >= began.items()
+    assert read_speedrun(tmp_path).price == 24
+
+
+def test_a_ledger_of_before_claims_no_commit(tmp_path: Path) -> None:
+    write_json(tmp_path / LEDGER, {"preset": "laptop", "scale": 1.0, "price": None, "stages": {}})
+    assert "commit" not in Ledger(tmp_path, "laptop", 1.0, None).kept
+
+
+def test_the_price_given_last_is_the_one(tmp_path: Path, done: list[str]) -> None:
+    for price, expected in ((None, None), (2.0, 2.0), (None, 2.0), (24.0, 24.0), (0.0, 0.0)):
+        main(SpeedrunConfig(run=tmp_path, price=price))
+        assert read_speedrun(tmp_path).price == expected
+    assert done == [*STAGES, "report", "report", "report"]  # which is written anew, and nothing else
+
+
+def test_the_peak_of_memory_of_a_stage(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "laptop", 1.0, None)
+    ledger.add("base", 2.0, done=False, peak=300)
+    ledger.add("base", 2.0, done=True, peak=200)
+    ledger.add("sft", 2.0, done=True, peak=300, so_far=True)
+    ledger.add("dpo", 2.0, done=True)
+    assert read_speedrun(tmp_path).memory == {"base": (300, False), "sft": (300, True)}
+
+
+def test_a_stage_does_not_inherit_the_peak_of_the_one_before(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "laptop", 1.0, None)
+    if not forget_peak():
+        pytest.skip("this system does not count anew")
+    with ledger.watch("base"), mmap.mmap(-1, 2**28) as memory:  # goes back to the system at once
+        memory.write(bytes(2**28))
+    with ledger.watch("sft"):
+        pass
+    with ledger.watch("dpo", in_others=True):
+        pass
+    peaks = read_speedrun(tmp_path).memory
+    assert peaks["base"][0] > peaks["sft"][0] + 2**27
+    assert not peaks["sft"][1]
+    assert "dpo" not in peaks
 
 
 def test_longer_trains_base_and_sft_for_longer() -> None:

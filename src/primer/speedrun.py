@@ -8,10 +8,13 @@ Called again it goes on where it stopped, in the middle of a stage too, or says 
 """
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice, pairwise
@@ -21,11 +24,12 @@ from typing import Any
 from rich.console import Console
 
 from primer.core.config import from_json, to_json
-from primer.core.errors import ConfigError, TrainingError
+from primer.core.errors import ConfigError, Interrupted, TrainingError
 from primer.core.files import atomic_path, read_json, write_json
 from primer.core.rundir import LEDGER, RUNS, RunDir
-from primer.core.runtime import RuntimeConfig, machine, start_runtime
-from primer.evaluate.eval import EvalConfig, evaluate, show
+from primer.core.runtime import RuntimeConfig, start_runtime
+from primer.evaluate.eval import EvalConfig, evaluate, note, show
+from primer.evaluate.origin import made_by, typed_command, typed_name
 from primer.evaluate.speedrun_report import write_speedrun_report
 from primer.presets import SPEEDRUNS, Speedrun, find_recipe, longer
 from primer.tasks.curriculum.curriculum import Curriculum
@@ -33,6 +37,7 @@ from primer.text.chat import Message
 from primer.text.tokenizer import train_tokenizer
 from primer.train import dpo, pretrain, rl, sft
 from primer.train.checkpoint import saved_steps
+from primer.train.display import forget_peak, memory_used
 
 TRAINED = {"base": pretrain, "sft": sft, "dpo": dpo, "rl": rl}
 STAGES = ("text", "base", "sft", "dpo", "rl", "evaluation", "report")
@@ -51,36 +56,53 @@ class SpeedrunConfig:
     scale: float = 1.0
     """Train base and SFT so many times as long, where the preset counts their steps."""
     price: float | None = None
-    """Dollars an hour of this machine, for the report; None: its usual price where it is known."""
+    """Dollars an hour of this machine, for the report; None: as given before, or its usual price where it is known."""
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
 
 class Ledger:
-    """What is done and how long it took, kept on disk."""
+    """How it began, what is done, how long it took and how much memory, kept on disk."""
 
     def __init__(self, root: Path, preset: str, scale: float, price: float | None) -> None:
         """Raises ConfigError if the folder is of another preset."""
         self.path = root / LEDGER
-        self.kept: dict[str, Any] = {
-            "preset": preset, "scale": scale, "command": " ".join(sys.argv), "machine": machine(), "price": price,
-            "stages": {},
-        }  # fmt: skip
-        if self.path.is_file():
-            self.kept |= read_json(self.path)
-            if (self.kept["preset"], self.kept["scale"]) != (preset, scale):
-                raise ConfigError(
-                    f"{root} is a run of the preset {self.kept['preset']!r} at scale {self.kept['scale']}. Give these, "
-                    "or another --run."
-                )
+        begun: dict[str, Any] = {"preset": preset, "scale": scale, **made_by(), "price": None, "stages": {}}
+        self.kept: dict[str, Any] = read_json(self.path) if self.path.is_file() else begun
+        if (self.kept["preset"], self.kept["scale"]) != (preset, scale):
+            raise ConfigError(
+                f"{root} is a run of the preset {self.kept['preset']!r} at scale {self.kept['scale']}. Give these, "
+                "or another --run."
+            )
+        if price is not None and price != self.kept.get("price"):
+            self.kept["price"] = price
+            self.kept["stages"].pop("report", None)  # it reckoned with another
+        write_json(self.path, self.kept)
 
     def is_done(self, stage: str) -> bool:
         """Whether a stage has come to its end."""
         return bool(self.kept["stages"].get(stage, {}).get("done"))
 
-    def add(self, stage: str, seconds: float, done: bool) -> None:
-        """Time spent on a stage, which may have been stopped before."""
-        before = self.kept["stages"].get(stage, {"seconds": 0.0})
-        self.kept["stages"][stage] = {"seconds": round(before["seconds"] + seconds, 2), "done": done}
+    @contextmanager
+    def watch(self, stage: str, in_others: bool = False) -> Iterator[None]:
+        """Keep what a stage takes, whether it comes to its end or not; `in_others`: in other processes, the memory of
+        which is not known."""
+        is_new, started, done = forget_peak(), time.perf_counter(), False
+        try:
+            yield
+            done = True
+        finally:
+            peak = None if in_others else memory_used()
+            self.add(stage, time.perf_counter() - started, done, peak, so_far=not is_new)
+
+    def add(self, stage: str, seconds: float, done: bool, peak: int | None = None, so_far: bool = False) -> None:
+        """Time spent on a stage, which may have been stopped before, and the most bytes that its process held: `so_far`
+        if those of the stages before it are in it."""
+        before = self.kept["stages"].get(stage, {})
+        found = {"seconds": round(before.get("seconds", 0.0) + seconds, 2), "done": done}
+        if peak:
+            found["peak_memory_bytes"] = max(before.get("peak_memory_bytes", 0), peak)
+            found["peak_memory_so_far"] = so_far
+        self.kept["stages"][stage] = found
         write_json(self.path, self.kept)
 
     @property
@@ -107,16 +129,25 @@ def main(config: SpeedrunConfig) -> None:
                 console.print(f"{title} · done in {ledger.kept['stages'][stage]['seconds']:.0f} s")
                 continue
             console.rule(title, align="left")
-            started = time.perf_counter()
-            done = False
             try:
-                works[stage]()
-                done = True
-            finally:
-                ledger.add(stage, time.perf_counter() - started, done)
+                with ledger.watch(stage, in_others=stage in TRAINED and num_ranks(config.runtime) > 1):
+                    works[stage]()
+            except (Interrupted, KeyboardInterrupt) as error:  # a stage's own advice would go on with that stage alone
+                raise Interrupted(
+                    f"stopped in the stage {stage}. To go on, call it again: {typed_command()}"
+                ) from error
     minutes = ledger.seconds / 60
-    console.print(f"\nall done in {minutes:.1f} minutes. The report: {root / 'report.md'}, and report.html")
-    console.print(f"now talk to it: primer chat --run {root / 'rl'}")
+    console.print(
+        f"\nall done in {minutes:.1f} minutes. The report: {root / 'report.md'}, and report.html", soft_wrap=True
+    )
+    console.print(next_steps(root), markup=False, soft_wrap=True)
+
+
+def next_steps(root: Path) -> str:
+    """What to type when all is done, each line such that it can be pasted."""
+    primer, folders = typed_name(), [shlex.quote(str(folder)) for folder in (root / "rl", root)]
+    page = "make web" if "MAKELEVEL" in os.environ else f"{primer} web --run {folders[1]}"
+    return f"now talk to it, in the terminal or in the browser:\n\n{primer} chat --run {folders[0]}\n{page}"
 
 
 def with_runtime(recipe: Speedrun, runtime: RuntimeConfig) -> Speedrun:
@@ -164,12 +195,10 @@ def as_text(message: Message) -> str:
 
 def train_stage(name: str, config: Any) -> None:
     """Train, or go on with it: in this process, or on a machine with several GPUs in one for each."""
-    import torch
-
     module, run = TRAINED[name], RunDir(config.run)
     if saved_steps(run):
         config = replace(module.saved_config(run), runtime=config.runtime)
-    gpus = torch.cuda.device_count() if config.runtime.device in ("auto", "cuda") else 0
+    gpus = num_ranks(config.runtime)
     if gpus < 2:
         module.main(config)
         return
@@ -182,12 +211,20 @@ def train_stage(name: str, config: Any) -> None:
         )
 
 
+def num_ranks(config: RuntimeConfig) -> int:
+    """Processes that a stage is trained in: one for each GPU."""
+    import torch
+
+    return max(1, torch.cuda.device_count()) if config.device in ("auto", "cuda") else 1
+
+
 def evaluate_stages(recipe: Speedrun, root: Path) -> None:
-    """The same held-out questions to every stage, more of them to the last; and which of two answers DPO prefers."""
+    """The same held-out questions to every stage, more of them to the last; and which of two answers DPO prefers. What
+    was asked before it was stopped is not asked again."""
     with start_runtime(recipe.base.runtime) as runtime:
         for name, limit in zip(TRAINED, recipe.questions, strict=True):
-            config = EvalConfig(run=root / name, tasks=",".join(recipe.tasks), limit=limit)
-            results = evaluate(config, runtime)
+            config = EvalConfig(run=root / name, tasks=",".join(recipe.tasks), limit=limit, resume=True)
+            results = evaluate(config, runtime, note)
             if name == "rl":
                 show(results)
     dpo.examine(root / "dpo", recipe.base.runtime)

@@ -12,14 +12,14 @@ from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError
 from primer.model.families import ShapeOverrides
 from primer.model.gpt import GPTConfig
-from primer.presets import PRETRAIN
+from primer.presets import PRETRAIN, SPEEDRUNS, Speedrun
 from primer.train.loop import LoopConfig
 from primer.train.pretrain import PretrainConfig
 
 
-@pytest.mark.parametrize("config", [PretrainConfig(), *PRETRAIN.values()])
-def test_every_preset_survives_json(config: PretrainConfig) -> None:
-    assert from_json(PretrainConfig, json.loads(json.dumps(to_json(config)))) == config
+@pytest.mark.parametrize("config", [PretrainConfig(), *PRETRAIN.values(), *SPEEDRUNS.values()])
+def test_every_preset_survives_json(config: PretrainConfig | Speedrun) -> None:
+    assert from_json(type(config), json.loads(json.dumps(to_json(config)))) == config
 
 
 @given(

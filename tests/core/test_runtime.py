@@ -1,5 +1,10 @@
 """Device, dtype, threads, ranks and keyed randomness."""
 
+import os
+import socket
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -92,3 +97,32 @@ def test_a_steps_seed_is_a_function_of_step_rank_and_part() -> None:
 
 def test_the_machine_in_words() -> None:
     assert torch.__version__ in machine()
+
+
+RANK = """
+import time
+from datetime import timedelta
+from torch.distributed import distributed_c10d
+from primer.core.runtime import RuntimeConfig, start_runtime
+distributed_c10d.default_pg_timeout = timedelta(seconds=1)
+with start_runtime(RuntimeConfig(device="cpu", threads=1)) as runtime:
+    if runtime.is_main:
+        time.sleep(3)
+    runtime.barrier()
+    assert runtime.sum_numbers([1.0]) == [2.0]
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="gloo over loopback is tested on Linux")
+def test_ranks_wait_for_the_first_longer_than_pytorch_does() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    ranks = [
+        subprocess.Popen([sys.executable, "-c", RANK], env=env | {"RANK": rank}, stderr=subprocess.PIPE, text=True)
+        for rank in ("0", "1")
+    ]
+    for rank in ranks:
+        _, said = rank.communicate(timeout=120)
+        assert rank.returncode == 0, said

@@ -11,7 +11,7 @@ import tiny
 from primer.core.files import write_json, write_text
 from primer.core.rundir import RunDir
 from primer.evaluate.answers import NEVER_ENDED, Transcript
-from primer.evaluate.eval import Results
+from primer.evaluate.results import Results
 from primer.evaluate.score import Score, wilson
 from primer.tasks.task import Question
 from primer.text.chat import ToolCall, assistant, tool, user

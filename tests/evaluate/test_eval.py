@@ -15,12 +15,12 @@ import tiny
 import torch
 from child import FORKS, PATIENCE
 
-from primer.core.errors import ConfigError, CorpusError, TokenizerError, UserError
+from primer.core.errors import ConfigError, CorpusError, Interrupted, TokenizerError, UserError
 from primer.core.files import read_json, write_json
 from primer.core.runtime import RuntimeConfig
 from primer.engine.sampling import SamplingConfig
 from primer.evaluate.answers import NEVER_ENDED, TOO_LONG
-from primer.evaluate.eval import EvalConfig, evaluate, main, num_slots, split_names
+from primer.evaluate.eval import EvalConfig, evaluate, main, num_slots, show, split_names
 from primer.model.families import ShapeOverrides, shape
 from primer.model.gpt import GPT
 from primer.model.weights import load_model, save_model
@@ -175,6 +175,56 @@ def test_what_was_measured_of_the_same_weights_is_kept(run: Path, questions: Pat
     save_step(run, 3, seed=1)
     assert set(measured(run, f"custom:{choices}")["tasks"]) == {"custom"}
     assert spoken.read_text() == ""
+
+
+def spoken(run: Path) -> list[dict[str, Any]]:
+    """The transcripts of the run's checkpoint."""
+    lines = (run / "evaluation" / "step_000003.transcripts.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_resumed_it_asks_only_what_it_has_not_asked(
+    run: Path, questions: Path, choices: Path, bundle: Path, text_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = f"custom:{questions},custom:{choices},core:{bundle},bpb:{text_file}"
+    whole = measured(run, tasks, limit=9)
+    told, said = list[str](), spoken(run)
+    results = evaluate(config(run, f"{tasks},curriculum:spelling", limit=9, resume=True), tiny.CPU, told.append)
+    assert told[1:] == [f"{name}: measured before" for name in tasks.split(",")]
+    after = read_json(run / "evaluation" / "step_000003.json")
+    assert after["tasks"].items() > whole["tasks"].items()
+    assert [line for line in spoken(run) if line["task"] != "curriculum"] == said
+    assert len(spoken(run)) == len(said) + 9
+    show(results)  # what was kept beside what is new
+    shown = capsys.readouterr().out
+    assert all(words in shown for words in ("bits per byte", "CORE", "custom", "spelling"))
+
+
+def test_resumed_it_asks_again_what_has_changed(run: Path, questions: Path) -> None:
+    def asked_again(limit: int = 9) -> bool:
+        told: list[str] = []
+        evaluate(config(run, f"custom:{questions}", limit=limit, resume=True, batch=2), tiny.CPU, told.append)
+        return not told[1:]
+
+    assert asked_again()
+    assert not asked_again()
+    assert asked_again(limit=8)
+    questions.write_text(questions.read_text().replace("king", "bishop"))
+    assert asked_again(limit=8)
+    assert not asked_again(limit=8)
+    save_step(run, 3, seed=1)
+    assert asked_again(limit=8)
+    assert {line["task"] for line in spoken(run)} == {"custom"}
+
+
+def test_interrupted_it_says_how_to_go_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("primer.evaluate.eval.ask", interrupt)
+    monkeypatch.setattr("sys.argv", ["primer", "eval", "--run", "my run"])
+    with pytest.raises(Interrupted, match="Go on with: primer eval --run 'my run' --resume"):
+        main(config(run, "curriculum:spelling"))
 
 
 def evaluate_rank(run: Path, tasks: str, env: dict[str, str]) -> None:

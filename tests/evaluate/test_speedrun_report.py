@@ -2,17 +2,16 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from finished import RIGHT, make_speedrun
 
-from primer import __version__
 from primer.core.errors import UserError
+from primer.core.files import write_json
 from primer.core.rundir import RunDir
-from primer.evaluate.report_data import read_speedrun, usual_price, version
+from primer.evaluate.report_data import read_speedrun, usual_price
 from primer.evaluate.report_examples import pick_conversations, same_questions
 from primer.evaluate.speedrun_report import write_speedrun_report
 
@@ -134,24 +133,34 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         write_speedrun_report(root)
 
 
+def test_the_commit_and_the_price_are_those_of_the_ledger(tmp_path: Path) -> None:
+    root = make_speedrun(tmp_path / "run", stages=("base",))
+    assert "| commit | unknown |" in write_speedrun_report(root).read_text(encoding="utf-8")
+    began = {"commit": "0123456789ab", "machine": "Xeon × 26, NVIDIA H100 80GB HBM3", "gpus": 8, "price": None}
+    write_json(root / "speedrun.json", json.loads((root / "speedrun.json").read_text()) | began)
+    assert "| commit | 0123456789ab |" in write_speedrun_report(root).read_text(encoding="utf-8")
+    report = report_json(root)
+    assert (report["commit"], report["price_per_hour"], report["dollars"]) == ("0123456789ab", 24, pytest.approx(1.2))
+
+
+def test_memory_by_stage(tmp_path: Path) -> None:
+    root = make_speedrun(tmp_path / "run", stages=("base", "sft"))
+    ledger = json.loads((root / "speedrun.json").read_text())
+    ledger["stages"]["base"] |= {"peak_memory_bytes": 3 * 2**30, "peak_memory_so_far": False}
+    ledger["stages"]["sft"] |= {"peak_memory_bytes": 2**29, "peak_memory_so_far": True}
+    write_json(root / "speedrun.json", ledger)
+    report = write_speedrun_report(root).read_text(encoding="utf-8")
+    table = report.partition("## What it cost")[2].partition("\n\n")[2].partition("\n\n")[0]
+    column = [line.split(" | ")[-1].removesuffix(" |") for line in table.splitlines()]
+    assert column == ["memory, GiB", "---:", "–", "3.00", "0.50 so far", "–", "3.00"]
+    assert report_json(root)["peak_memory_bytes"] == 3 * 2**30
+    sft = report_json(root)["stages"]["sft"]
+    assert (sft["peak_memory_bytes"], sft["peak_memory_so_far"]) == (2**29, True)
+
+
 def test_the_price_of_a_known_machine() -> None:
     assert usual_price("Xeon × 26, NVIDIA H100 80GB HBM3, torch 2.13", 8) == 24
     assert usual_price("Xeon × 2, torch 2.13") is None
-
-
-def test_the_commit_of_a_checkout_and_of_none(tmp_path: Path) -> None:
-    (tmp_path / "__init__.py").write_text("")
-    assert version(tmp_path) == f"primer {__version__}"
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    assert version(tmp_path) == f"primer {__version__}"  # not tracked: someone else's checkout
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
-    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
-    assert head.startswith(version(tmp_path))
-    assert len(version(tmp_path)) == 12
-    (tmp_path / "__init__.py").write_text("changed = True\n")
-    assert version(tmp_path).endswith(", changed since")
 
 
 def test_the_lessons_of_the_fixture_are_the_curriculums() -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 
+import pytest
 from rich.console import Console
 
 from primer.evaluate.score import Score
@@ -37,6 +38,24 @@ def test_columns_only_where_they_say_something() -> None:
     assert ["a", "50.0", "10.0 to 90.0", "2", "50.0", "75.0"] in rows
 
 
-def test_progress_is_silent_if_nobody_watches() -> None:
+def test_plain_lines_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("primer.evaluate.tables.time.monotonic", lambda: now[0])
+    with progress_bar("gsm8k:[b]", enabled=True) as progress:
+        for seconds in (1, 4, 6, 1, 3):  # one line after more than ten, and the last
+            now[0] += seconds
+            progress(600)
+    with progress_bar("bpb", enabled=True):  # no answers are counted
+        pass
+    said = capsys.readouterr()
+    assert said.err.splitlines() == ["gsm8k:[b]: 1,800 answers after 11 s", "gsm8k:[b]: 3,000 answers after 15 s"]
+    assert said.out == ""
+
+
+def test_progress_is_silent_on_other_ranks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("primer.evaluate.tables.PLAIN_EVERY_SECONDS", -1)
     with progress_bar("t", enabled=False) as progress:
         progress(3)
+    assert capsys.readouterr() == ("", "")

@@ -14,16 +14,14 @@ from primer.core.errors import CheckpointError
 from primer.core.rundir import RunDir
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
-from primer.model.weights import find_weights, load_model
+from primer.model.weights import BEST_FILE, find_weights, load_model, read_best
 from primer.train.checkpoint import (
-    BEST_FILE,
     Progress,
     drop_after,
     load_checkpoint,
     load_newest,
     mark_best,
     optimizer_tensors,
-    read_best,
     save_checkpoint,
     saved_steps,
     step_folder,
@@ -115,13 +113,18 @@ def test_the_newest_are_kept_and_the_best(tmp_path: Path) -> None:
     assert saved_steps(run) == [3, 10, 1_000_000]
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"step": 2}', '{"step": null, "loss": 1}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"step": 2}', '{"step": null, "loss": 1}', '{"step": Infinity, "loss": 1}']
+)
 def test_a_damaged_note_of_the_best(tmp_path: Path, content: str) -> None:
+    """Those who train and those who only read the weights say the same."""
     run = RunDir(tmp_path)
-    run.checkpoints.mkdir()
+    save_checkpoint(run, *trained(1), Progress(2), keep=1)
     (run.checkpoints / BEST_FILE).write_text(content)
-    with pytest.raises(CheckpointError, match=r"best\.json is damaged. Delete it"):
-        read_best(run)
+    for read in (lambda: read_best(run), lambda: find_weights(tmp_path)):
+        with pytest.raises(CheckpointError, match=r"best\.json is damaged. Delete it"):
+            read()
+    assert find_weights(tmp_path, 2).name == "step_000002"  # which needs no such note
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from primer.train.dial import (
     batch_tokens,
     decide_compile,
     measured_flops,
-    memory_needed,
     micro_rows,
     plan_table,
     resolve,
@@ -29,12 +27,12 @@ from primer.train.dial import (
 from primer.train.loop import LoopConfig
 from primer.train.pretrain import PretrainConfig
 
-TOKENIZER: Any = SimpleNamespace(vocab_size=300)
+VOCABULARY = 300
 
 
 def plan(**options: Any) -> Plan:
     """The plan of some options on one thread."""
-    return resolve(PretrainConfig(**options), TOKENIZER, tiny.CPU)
+    return resolve(PretrainConfig(**options), VOCABULARY, tiny.CPU)
 
 
 def test_one_number_makes_a_run() -> None:
@@ -89,9 +87,9 @@ def test_the_batch_grows_with_the_tokens() -> None:
 def test_ranks_must_share_the_rows_evenly() -> None:
     two = replace(tiny.CPU, world_size=2)
     with pytest.raises(ConfigError, match=r"--batch-rows 5 cannot be shared by 2 ranks; 6 can\."):
-        resolve(PretrainConfig(batch_rows=5), TOKENIZER, two)
+        resolve(PretrainConfig(batch_rows=5), VOCABULARY, two)
     three = replace(tiny.CPU, world_size=3)
-    assert resolve(PretrainConfig(), TOKENIZER, three).batch_rows % 3 == 0  # the dial's own are rounded up
+    assert resolve(PretrainConfig(), VOCABULARY, three).batch_rows % 3 == 0  # the dial's own are rounded up
 
 
 def test_threads_get_a_share_each() -> None:
@@ -152,7 +150,6 @@ def test_the_table_says_what_will_happen(tmp_path: Path) -> None:
         "cpu", "float32",
     ):  # fmt: skip
         assert word in text
-    assert memory_needed(found, tiny.CPU) > 16 * found.num_parameters
 
 
 def test_the_peak_is_measured() -> None:

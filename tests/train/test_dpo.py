@@ -122,7 +122,7 @@ def test_the_losses_are_trls(chat_base: Path, config: DPOLoss) -> None:
     begun = tiny.start(chat_base)
     data = some_pairs(begun)
     reference = sequence_log_p(begun.model, data)
-    data.ask_reference(begun.model, 2, begun.runtime.device)
+    data.ask_reference(begun.model, 2, begun.runtime)
     for kept, by_hand in zip(data.reference, reference, strict=True):
         for side in (0, 1):
             assert kept[side].tolist() == pytest.approx(by_hand[side], abs=1e-5)
@@ -148,7 +148,7 @@ def test_the_losses_are_trls(chat_base: Path, config: DPOLoss) -> None:
 def test_the_loop_divides_by_pairs(chat_base: Path) -> None:
     begun = tiny.start(chat_base)
     data = some_pairs(begun)
-    data.ask_reference(begun.model, 2, begun.runtime.device)
+    data.ask_reference(begun.model, 2, begun.runtime)
     disturbed(begun.model)
     stage = DPOStage(data, DPOConfig(batch_rows=3), 2, begun.runtime)
     found = Gradients(stage, begun.model, tiny.CPU, False).compute(stage.batches(0), 1.0)
@@ -303,7 +303,7 @@ def test_more_ranks_than_pairs_to_measure(chat_base: Path, monkeypatch: pytest.M
     """Every rank must add up the same numbers, one without a pair too."""
     begun = tiny.start(chat_base)
     data = some_pairs(begun)
-    data.ask_reference(begun.model, 2, begun.runtime.device)
+    data.ask_reference(begun.model, 2, begun.runtime)
     lengths = []
 
     def note(_: Runtime, tensor: Tensor) -> Tensor:
@@ -314,6 +314,23 @@ def test_more_ranks_than_pairs_to_measure(chat_base: Path, monkeypatch: pytest.M
     for rank in (0, 5):
         measure(begun.model, data, DPOLoss(), 2, dataclasses.replace(tiny.CPU, rank=rank, world_size=6))
     assert lengths[0] == lengths[1] == 7
+
+
+def test_ranks_share_out_the_reference(chat_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each asks of its own pairs alone, and the sum over the ranks is what one finds by itself."""
+    begun = tiny.start(chat_base)
+    alone = some_pairs(begun)
+    alone.ask_reference(begun.model, 2, tiny.CPU)
+    whole = torch.cat([answer for pair in alone.reference for answer in pair])
+    parts, asked = [], []
+    batch = PairData.batch
+    monkeypatch.setattr(PairData, "batch", lambda data, numbers: asked.append(list(numbers)) or batch(data, numbers))
+    monkeypatch.setattr(Runtime, "sum", lambda _, tensor: parts.append(tensor.clone()) or tensor)
+    for rank in (0, 1):
+        some_pairs(begun).ask_reference(begun.model, 2, dataclasses.replace(tiny.CPU, rank=rank, world_size=2))
+    assert asked == [[0, 2], [1]]
+    assert not (parts[0] * parts[1]).any()
+    assert torch.allclose(parts[0] + parts[1], whole, atol=1e-6)
 
 
 def test_sigkill_and_resume(chat_base: Path, pairs_file: Path, tmp_path: Path) -> None:

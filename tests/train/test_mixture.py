@@ -24,6 +24,17 @@ def test_tasks_and_files_by_weight(conversations: Path) -> None:
     assert sum(question.group == "" for question in taken) == 750
 
 
+def test_programs_run_in_the_sandbox(tmp_path: Path) -> None:
+    """HumanEval as a reward: its checks run what the model wrote."""
+    test = "def check(candidate):\n    assert candidate(2) == 4\n"
+    row = {"prompt": 'def double(x):\n    """Twice x."""\n', "entry_point": "double", "test": test}
+    row |= {"canonical_solution": "    return 2 * x\n"}
+    tiny.jsonl(tmp_path / "train.jsonl", [row | {"task_id": i} for i in range(20)])
+    question = open_mixture([f"humaneval:{tmp_path}"]).numbered("train", 0, 0)
+    assert question.check(question.answer) == 1.0
+    assert question.check([assistant("    return 3 * x")]) == 0.0
+
+
 def test_one_pass_over_files_is_every_conversation_once(conversations: Path) -> None:
     mixture = open_mixture([str(conversations)])
     size = size_of(mixture, "train")

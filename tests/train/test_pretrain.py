@@ -18,12 +18,13 @@ import torch
 from primer.core.errors import CheckpointError, ConfigError, CorpusError, Interrupted, TokenizerError, UserError
 from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime
+from primer.model.weights import read_best
 from primer.text.corpus import CorpusConfig, open_corpus
 from primer.text.prepare import prepare
 from primer.text.shards import write_shard
 from primer.text.tokenizer import Tokenizer, train_tokenizer
 from primer.train import pretrain as module
-from primer.train.checkpoint import read_best, saved_steps, step_folder
+from primer.train.checkpoint import saved_steps, step_folder
 from primer.train.data import load_data
 from primer.train.dial import resolve
 from primer.train.loop import Step
@@ -125,7 +126,9 @@ def test_noise_is_in_what_is_read_and_not_in_what_follows(shards_folder: Path, t
     config = tiny.pretrain_config(shards_folder, noise=0.3, batch_rows=64, micro_rows=64)
     data = load_data(config, RunDir(tmp_path), tiny.CPU)
     noisy, plain = (
-        PretrainStage(resolve(dataclasses.replace(config, noise=noise), data.tokenizer, tiny.CPU), data, tiny.CPU)
+        PretrainStage(
+            resolve(dataclasses.replace(config, noise=noise), data.tokenizer.vocab_size, tiny.CPU), data, tiny.CPU
+        )
         for noise in (0.3, 0.0)
     )
     (found,), (again,), (clean,) = noisy.batches(3), noisy.batches(3), plain.batches(3)

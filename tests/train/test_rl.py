@@ -332,6 +332,7 @@ def test_two_ranks_sample_for_themselves_and_stay_equal(toy_chat: Path, letters:
         ({"replay_rows": 0}, "--replay-rows is 1 or more, and --replay-weight 0 or more"),
         ({"replay": ("svanp",)}, "did you mean 'svamp'"),
         ({"tasks": ("svanp",)}, "did you mean 'svamp'"),
+        ({"tools": "pyhton"}, "there is no tool 'pyhton'; did you mean 'python'"),
         ({"tasks": ()}, "names nothing to train on"),
     ],
 )

@@ -186,10 +186,17 @@ def test_tools_run_and_their_results_are_not_learned(
         return "late"
 
     slow = Tool("calculator", "", CALCULATOR.parameters, hang, seconds=0.02)
-    monkeypatch.setattr(rollouts, "CALCULATOR", slow)
+    monkeypatch.setattr(rollouts, "named_tools", lambda _: (slow,))
     found = Sampler(config(prompts=1, max_tokens=120, temperature=0.01, resample=0), begun).round(0)
     assert "did not answer within" in begun.tokenizer.decode(found.answers[0].ids)
     assert found.metrics["reward"] <= 1.0  # no reward for its form
+
+
+@pytest.mark.parametrize(
+    ("tools", "names"), [("calculator", ["calculator"]), ("calculator,python", ["calculator", "python"]), ("none", [])]
+)
+def test_the_tools_that_are_named(begun: Start, toy: toys.Toy, tools: str, names: list[str]) -> None:
+    assert [tool.name for tool in Sampler(config(tools=tools), begun).dialogue.tools] == names
 
 
 def test_a_round_on_disk(tmp_path: Path) -> None:

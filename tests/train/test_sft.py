@@ -5,6 +5,7 @@ import json
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -17,6 +18,8 @@ from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime
 from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.sampling import SamplingConfig
+from primer.evaluate.eval import EvalConfig, evaluate
+from primer.evaluate.score import total
 from primer.model.cache import Documents
 from primer.model.gpt import GPT, IGNORE
 from primer.model.weights import find_weights, load_model
@@ -53,6 +56,50 @@ def test_from_a_base_to_answers(chat_base: Path, tmp_path: Path) -> None:
     dialogue = Dialogue(chat_engine(begun.model, begun.chat), begun.chat)
     replies = dialogue.reply([[user(q)] for q, _ in pairs], SamplingConfig(temperature=0, max_tokens=20))
     assert [(reply.finished, reply.messages) for reply in replies] == [("stop", (assistant(a),)) for _, a in pairs]
+
+
+def test_task_scores_beside_the_validation_loss(
+    chat_base: Path, conversations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of questions in words and of choices; the same as `primer eval` finds of the same weights."""
+    rows = [{"question": f"Say a or b. {i}", "answer": "a"} for i in range(4)]
+    choices = [{"question": f"Which? {i}", "choices": ["a", "b"], "answer": i % 2} for i in range(6)]
+    names = []
+    for name, some, file in (("words", rows, "validation"), ("choices", choices, "test")):
+        (tmp_path / name).mkdir()
+        tiny.jsonl(tmp_path / name / f"{file}.jsonl", some)
+        names.append(f"custom:{tmp_path / name}")
+    data = tiny.jsonl(
+        tmp_path / "data.jsonl", [tiny.as_row([user(f"Say a or b. {i}"), assistant("a")]) for i in range(40)]
+    )
+    config = tiny.stage_config(
+        SFTConfig, chat_base, tmp_path / "run", data=(str(data),), eval_tasks=tuple(names), eval_questions=5,
+        loop=LoopConfig(num_steps=40, warmup_steps=2), eval_every=20,
+    )  # fmt: skip
+    sft.main(config)
+    run = tmp_path / "run"
+    words, shares = (tiny.metric(run, f"right_{name}") for name in names)
+    assert len(words) == len(shares) == len(tiny.metric(run, "validation_loss")) == 2
+    assert words[-1] == 1.0
+    found = evaluate(EvalConfig(tasks=names[1], run=run, step=40, limit=5, runtime=config.runtime), tiny.CPU)
+    assert shares[-1] == total(found.scores["custom"], "").accuracy
+    assert f"{names[0]} 100.0% right of 4, {names[1]} {shares[-1]:.1%} right of 5" in capsys.readouterr().out
+    assert "right custom" in (run / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"eval_tasks": ("svanp",)}, "did you mean 'svamp'"),
+        ({"eval_tasks": ("curriculum",), "eval_questions": 0}, "--eval-questions is 0, and must be 1 or more"),
+    ],
+)
+def test_tasks_that_cannot_be_asked(
+    chat_base: Path, conversations: Path, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    config = tiny.stage_config(SFTConfig, chat_base, tmp_path / "run", data=(str(conversations),), **changes)
+    with pytest.raises(ConfigError, match=said):
+        sft.main(config)
 
 
 def test_the_targets_are_what_the_assistant_writes(chat_base: Path) -> None:

@@ -12,7 +12,7 @@ import tiny
 import torch
 
 from primer import cli
-from primer.core.errors import CheckpointError, ConfigError, RunInUseError, TokenizerError, UserError
+from primer.core.errors import CheckpointError, ConfigError, RunInUseError, TokenizerError, TrainingError, UserError
 from primer.core.rundir import RunDir
 from primer.model.families import ShapeOverrides, shape
 from primer.model.optim import OptimConfig
@@ -117,6 +117,39 @@ def test_a_run_is_not_trained_over_and_not_shared(config: SFTConfig) -> None:
     with pytest.raises(ConfigError, match=r"holds a run already. Go on with --resume, or choose another --run"):
         sft.main(config)
     with RunDir(config.run).locked(), pytest.raises(RunInUseError, match="is in use by process"):
+        sft.main(config)
+
+
+@pytest.mark.parametrize(
+    ("error", "quoted"),
+    [
+        (MemoryError(), ""),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."), "CUDA out of memory. Tried"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "can't allocate memory"),
+    ],
+)
+def test_out_of_memory(config: SFTConfig, monkeypatch: pytest.MonkeyPatch, error: Exception, quoted: str) -> None:
+    """In the second step, after the first has been saved."""
+    config = dataclasses.replace(config, save_every=1, eval_every=0)
+    loss, asked = sft.conversation_loss, []
+
+    def fails(*args: Any) -> torch.Tensor:
+        asked.append(1)
+        if len(asked) > 2:  # micro-batches
+            raise error
+        return loss(*args)
+
+    monkeypatch.setattr(sft, "conversation_loss", fails)
+    advice = r"--micro-rows.*--batch-rows.*--depth.*Step 1 is saved.*go on with --resume"
+    with pytest.raises(TrainingError, match=f"^out of memory.*{quoted}.*Begin anew.*{advice}"):
+        sft.main(config)
+    with pytest.raises(TrainingError, match="Nothing was saved yet"):
+        sft.main(dataclasses.replace(config, run=Path(f"{config.run}-again")))
+
+
+def test_other_errors_keep_their_traceback(config: SFTConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sft, "conversation_loss", lambda *_: exec("raise RuntimeError('a shape')"))
+    with pytest.raises(RuntimeError, match="a shape"):
         sft.main(config)
 
 

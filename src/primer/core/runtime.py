@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 # bfloat16 products need an instruction to be faster than float32: with it 800 against 200 GFLOP/s on two cores,
 # without it (AVX2) 1 against 120.
 BF16_CPU_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")  # the last is ARM's
+
+PATIENCE = timedelta(days=2)  # with the first rank, while it makes tokens of a large text
 
 # Dense bfloat16 peak in FLOP/s, from the makers' data sheets.
 PEAK_FLOPS = {
@@ -57,6 +60,9 @@ class Runtime:
     rank: int = 0
     world_size: int = 1
     threads: int = 1
+    patient: Any = None
+    """The group of ranks that `barrier` waits in. Sums wait as long as PyTorch does, minutes: there nobody has work of
+    its own, and a rank that does not come has failed."""
 
     @property
     def is_main(self) -> bool:
@@ -105,9 +111,9 @@ class Runtime:
                 tensor.copy_(part.view_as(tensor))
 
     def barrier(self) -> None:
-        """Wait for every rank."""
+        """Wait for every rank, however long the first has work that the others need."""
         if self.world_size > 1:
-            dist.barrier()
+            dist.barrier(self.patient)
 
     def synchronize(self) -> None:
         """Wait for the device, so that a clock reads true."""
@@ -197,10 +203,12 @@ def start_runtime(config: RuntimeConfig) -> Iterator[Runtime]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")
+    patient = None
     if world_size > 1:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        patient = dist.new_group(backend="gloo", timeout=PATIENCE)
     try:
-        yield Runtime(device, dtype, reason, rank, world_size, threads)
+        yield Runtime(device, dtype, reason, rank, world_size, threads, patient)
     finally:
         if world_size > 1:
             dist.destroy_process_group()

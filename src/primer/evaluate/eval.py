@@ -1,12 +1,9 @@
-"""`primer eval`: bits per byte, CORE and tasks of a trained model, as a table and as JSON.
+"""`primer eval`: bits per byte, CORE and tasks of a trained model, as a table and as JSON (`results.py`).
 
-Under torchrun every rank asks its share. What was measured before on the same weights stays in the file:
-
-    runs/demo/evaluation/step_000500.json               scores by task and group, intervals, what went wrong
-                         step_000500.transcripts.jsonl  every question, answer and verdict (of the first rank)
+Under torchrun every rank asks its share.
 """
 
-import json
+import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,33 +11,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from primer.core.config import check_options
-from primer.core.errors import ConfigError
-from primer.core.files import read_json, sha256, write_json, write_text
+from primer.core.config import check_options, to_json
+from primer.core.errors import ConfigError, Interrupted
 from primer.core.rundir import RunDir, find_run
-from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
+from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
 from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.engine import Engine
 from primer.engine.sample import load_to_generate, load_tokenizer
 from primer.engine.sampling import SamplingConfig
 from primer.engine.sandbox import run_python
 from primer.engine.tools import named_tools
-from primer.evaluate.answers import Transcript, score_questions
+from primer.evaluate.answers import score_questions
 from primer.evaluate.bytes import has_shards, measure_bytes
 from primer.evaluate.choice import score_choices
-from primer.evaluate.core import CoreResult, evaluate_core
-from primer.evaluate.loss import Validation
-from primer.evaluate.score import Progress, Score, total
+from primer.evaluate.core import evaluate_core
+from primer.evaluate.origin import typed_command
+from primer.evaluate.results import BYTES, Results, measured_before, write_results
+from primer.evaluate.score import Progress
 from primer.evaluate.tables import progress_bar, table
 from primer.model.gpt import GPT, GPTConfig
-from primer.model.weights import WEIGHTS_FILE, find_weights
+from primer.model.weights import find_weights
 from primer.tasks.core import Core
 from primer.tasks.registry import all_tasks, find_task
 from primer.tasks.task import Choice, Question, Task
 from primer.text.chat import ChatFormat
 from primer.text.tokenizer import Tokenizer
 
-BYTES = "bpb"
+NOT_ASKED = ("run", "tasks", "step", "resume", "batch", "runtime")  # options that change nothing of what is asked
 CACHE_BYTES = 2**28  # of all answers that are written side by side
 
 
@@ -56,6 +53,8 @@ class EvalConfig:
     data after a colon, or of the hub. Empty: the curriculum, and bits per byte where the run has its text."""
     step: int | None = None
     """Step of the checkpoint; None: the best on the validation text, or the newest if none was evaluated."""
+    resume: bool = False
+    """Pass over the tasks of which these weights were asked the same before."""
     limit: int = 0
     """Questions of a task at most (CORE: of each of its tasks); 0: all, and 200 of each lesson."""
     samples: int = 1
@@ -83,34 +82,6 @@ class EvalConfig:
             raise ConfigError(
                 f"{self.samples} samples at temperature 0 are all the same. Give --temperature 0.8 or so."
             )
-
-
-@dataclass
-class Results:
-    """What was measured of one checkpoint."""
-
-    scores: dict[str, list[Score]] = field(default_factory=dict)
-    """Task to its groups."""
-    transcripts: dict[str, list[Transcript]] = field(default_factory=dict)
-    core: CoreResult | None = None
-    validation: Validation | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Task to what was found of it."""
-        tasks: dict[str, Any] = {}
-        for name, scores in self.scores.items():
-            accuracies = [score.accuracy for score in scores]
-            tasks[name] = {
-                **total(scores, name).to_json(),
-                "mean_of_groups": sum(accuracies) / max(1, len(accuracies)),
-                "groups": {score.group: score.to_json() for score in scores},
-            }
-        if self.core:
-            tasks["core"] |= {"core": self.core.core, "centred": self.core.centred, "missing": self.core.missing}
-        if self.validation:
-            tasks[BYTES] = {"bits_per_byte": self.validation.bits_per_byte, "loss": self.validation.loss,
-                            "num_targets": self.validation.num_targets}  # fmt: skip
-        return tasks
 
 
 @dataclass
@@ -156,9 +127,13 @@ def num_slots(config: GPTConfig) -> int:
 
 
 def main(config: EvalConfig) -> None:
-    """Run the command. Raises UserError for a run or a task that cannot be used."""
+    """Run the command. Raises UserError for a run or a task that cannot be used, Interrupted on Ctrl-C."""
     with start_runtime(config.runtime) as runtime:
-        results = evaluate(config, runtime, note if runtime.is_main else None)
+        try:
+            results = evaluate(config, runtime, note if runtime.is_main else None)
+        except KeyboardInterrupt as error:
+            again = typed_command() + " --resume" * (not config.resume)
+            raise Interrupted(f"stopped; the tasks that were done are kept. Go on with: {again}") from error
         if runtime.is_main:
             show(results)
 
@@ -170,18 +145,26 @@ def evaluate(config: EvalConfig, runtime: Runtime, tell: Callable[[str], None] |
     subject = Subject(run, find_weights(run.path, config.step), config, runtime)
     names = split_names(config.tasks) or default_names(subject)
     papers = {name: prepare(name, config.limit) for name in names if not is_bytes(name)}
+    before = measured_before(run, subject.weights) if config.resume else {}
     results = Results()
     if tell:
         tell(f"{subject.weights} · {runtime.describe()}")
     for name in names:
-        with progress_bar(name, runtime.is_main and sys.stderr.isatty()) as progress:
+        label, asked = label_of(name, papers, results), what_is_asked(name, papers, config)
+        if before.get(label, {}).get("asked") == asked:
+            results.keep(label, before[label])
+            if tell:
+                tell(f"{name}: measured before")
+            continue
+        with progress_bar(name, runtime.is_main) as progress:
             if is_bytes(name):
                 text = name.partition(":")[2]
                 results.validation = measure_bytes(text, run, subject.weights, subject.tokenizer, runtime)
             else:
-                ask(papers[name], subject, results, progress)
+                ask(papers[name], label, subject, results, progress)
+        results.asked[label] = asked
         if runtime.is_main:
-            write_results(subject, results)
+            write_results(run, subject.weights, results)
     return results
 
 
@@ -203,10 +186,26 @@ def prepare(name: str, limit: int) -> Paper:
     return Paper(name, task, questions, [item for item in items if isinstance(item, Choice)])
 
 
-def ask(paper: Paper, subject: Subject, results: Results, progress: Progress) -> None:
+def label_of(name: str, papers: dict[str, Paper], results: Results) -> str:
+    """What the results of a task stand under."""
+    if is_bytes(name):
+        return BYTES
+    task = papers[name].task.name
+    return name if task in results.scores else task  # a second custom file, say
+
+
+def what_is_asked(name: str, papers: dict[str, Paper], config: EvalConfig) -> dict[str, Any]:
+    """What the results of a task depend on, beside the weights."""
+    paper = papers.get(name)
+    questions = [(question.prompt, question.answer) for question in paper.questions] if paper else []
+    text = repr((questions, paper.choices if paper else ()))
+    options = {option: value for option, value in to_json(config).items() if option not in NOT_ASKED}
+    return {"name": name, "questions_sha256": hashlib.sha256(text.encode()).hexdigest(), "options": options}
+
+
+def ask(paper: Paper, label: str, subject: Subject, results: Results, progress: Progress) -> None:
     """Measure one task."""
     config, runtime = subject.config, subject.runtime
-    label = paper.name if paper.task.name in results.scores else paper.task.name  # a second custom file, say
     if isinstance(paper.task, Core):
         results.core = evaluate_core(subject.engine, subject.tokenizer, paper.task, runtime, config.limit, progress)
         results.scores[label] = results.core.scores
@@ -248,29 +247,6 @@ def default_names(subject: Subject) -> list[str]:
 def is_bytes(name: str) -> bool:
     """Whether a name means bits per byte."""
     return name.partition(":")[0] == BYTES
-
-
-def write_results(subject: Subject, results: Results) -> Path:
-    """Write what was found so far, beside what was found before of the same weights."""
-    folder, name = subject.run.path / "evaluation", subject.weights.name
-    path, spoken = folder / f"{name}.json", folder / f"{name}.transcripts.jsonl"
-    weights = sha256(subject.weights / WEIGHTS_FILE)
-    before = read_json(path) if path.is_file() else {}
-    is_same = before.get("weights_sha256") == weights
-    write_json(path, {
-        "run": subject.run.path.name, "step": int(name.removeprefix("step_")), "weights_sha256": weights,
-        "command": " ".join(sys.argv), "machine": machine(),
-        "tasks": (before["tasks"] if is_same else {}) | results.to_json(),
-    })  # fmt: skip
-    kept = spoken.read_text(encoding="utf-8").split("\n") if is_same and spoken.is_file() else []
-    lines = [line for line in kept if line and json.loads(line)["task"] not in results.scores]
-    lines += [
-        json.dumps({"task": task, **transcript.to_json()}, ensure_ascii=False)
-        for task, transcripts in results.transcripts.items()
-        for transcript in transcripts
-    ]
-    write_text(spoken, "".join(f"{line}\n" for line in lines))
-    return path
 
 
 def show(results: Results) -> None:

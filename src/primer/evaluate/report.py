@@ -34,7 +34,9 @@ def write_report(run: RunDir, outcome: Outcome) -> Path:
     write_json(run.path / OUTCOME_FILE, vars(outcome))
     draw_loss(rows, run.path / "loss.png", outcome.title)
     lines = [f"# {outcome.title}", "", code(outcome.command), "", f"on {outcome.machine}", ""]
-    lines += table(("", ""), [(key, inline(value, 1000)) for key, value in outcome.facts.items()], left=2)
+    commit = {"commit": run.read_config().get("commit", "unknown")} if run.config_file.is_file() else {}
+    facts = outcome.facts | commit
+    lines += table(("", ""), [(key, inline(value, 1000)) for key, value in facts.items()], left=2)
     lines += ["![loss](loss.png)", "", *evaluations_table(rows)]
     samples = sorted(run.samples.glob("step_*.txt"))
     if samples:

@@ -9,10 +9,11 @@ from primer.core.errors import ConfigError, UserError
 from primer.core.files import read_json, write_text
 from primer.core.rundir import LEDGER, RUNS, RunDir
 from primer.evaluate.report import OUTCOME_FILE, Outcome, write_report
-from primer.evaluate.report_data import StageRun, read_stage, usual_price
+from primer.evaluate.report_cost import cost_section
+from primer.evaluate.report_data import StageRun, read_chain
 from primer.evaluate.report_examples import conversations_section, failures_section
-from primer.evaluate.report_page import html_page, inline, table
-from primer.evaluate.speedrun_report import task_rows, write_speedrun_report
+from primer.evaluate.report_page import html_page, inline
+from primer.evaluate.speedrun_report import lessons_section, write_speedrun_report
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,19 @@ def newest_folder(root: Path = RUNS) -> Path:
 
 
 def rewrite_report(run: RunDir, price: float | None = None) -> Path:
-    """report.md and report.html of one run, with what `primer eval` has found since."""
-    config = run.read_config()
-    stage = read_stage(config.get("stage", ""), run)
-    outcome = read_outcome(stage, config)
-    seconds = max((row.get("seconds", 0.0) for row in stage.metrics), default=0.0)
-    price = usual_price(outcome.machine) if price is None else price
-    path = write_report(run, outcome)
-    lines = [path.read_text(encoding="utf-8").rstrip(), ""]
-    if price is not None:
-        lines += [f"Training cost ${seconds / 3600 * price:.3f}, at ${price:.4g} an hour.", ""]
-    write_text(path, "\n".join([*lines, *scores_section(stage)]).rstrip() + "\n")
+    """report.md and report.html of one run, with what it and the runs that it came from cost, and what `primer eval`
+    has found of them since."""
+    chain = read_chain(run, price)
+    stages = list(chain.stages.values())
+    stage, source = stages[-1], stages[0].run.read_config().get("source")
+    note = "Minutes and FLOPs are those of training."
+    if source:
+        note += f" What it all began with, {inline(source)}, is not counted."
+    path = write_report(run, read_outcome(stage, run.read_config()))
+    lines = [path.read_text(encoding="utf-8").rstrip(), "", *cost_section(chain, note), *lessons_section(chain)]
+    if stage.scores:
+        lines += conversations_section(stage) + failures_section(stage)
+    write_text(path, "\n".join(lines).rstrip() + "\n")
     write_text(path.with_suffix(".html"), html_page(path.read_text(encoding="utf-8"), run.path))
     return path
 
@@ -79,14 +82,3 @@ def read_outcome(stage: StageRun, config: dict[str, Any]) -> Outcome:
         facts = {"model": shape} | facts
     title = f"Run {stage.run.path.resolve().name}"
     return Outcome(title, config.get("machine", "an unknown machine"), config.get("command", ""), facts)
-
-
-def scores_section(stage: StageRun) -> list[str]:
-    """The examination's results and what was said; nothing if there was none."""
-    if not stage.scores and not stage.measures:
-        return []
-    lines = ["## Examination", ""]
-    lines += [f"{kind} {value:.4f}\n" for kind, value in stage.measures.items()]
-    for task in stage.tasks():
-        lines += table((inline(task), "right, %", "95 %", "items", "new phrasings"), list(task_rows(task, [stage])))
-    return lines + (conversations_section(stage) + failures_section(stage) if stage.scores else [])

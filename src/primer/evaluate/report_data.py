@@ -1,17 +1,16 @@
-"""What the files of a speedrun say: its ledger, and of each stage the metrics, the examination and the model.
+"""What the files of a speedrun say: its ledger, and of each stage the metrics, the examination and the model. Runs that
+began with one another say as much.
 
 A stage that is not there is left out; nothing here fails because a run is half done.
 """
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from primer import __version__
 from primer.core.errors import UserError
 from primer.core.files import read_json
 from primer.core.rundir import LEDGER, RunDir
@@ -91,6 +90,11 @@ class StageRun:
         return int(max((row.get("step", 0) for row in self.metrics), default=0))
 
     @property
+    def seconds(self) -> float:
+        """Of training."""
+        return float(max((row.get("seconds", 0.0) for row in self.metrics), default=0.0))
+
+    @property
     def flops(self) -> int | None:
         """Of training; sampling, the reference's and evaluation's forward passes are not counted."""
         return self.tokens * self.model.flops_per_token if self.model else None
@@ -116,6 +120,7 @@ class SpeedrunFolder:
 
     root: Path
     ledger: dict[str, Any]
+    """What was kept of the beginning, and by stage what it took."""
     stages: dict[str, StageRun]
     """Those of training, in their order."""
     pairs: dict[str, dict[str, float]]
@@ -144,6 +149,17 @@ class SpeedrunFolder:
         return {name: float(stage.get("seconds", 0.0)) for name, stage in self.ledger.get("stages", {}).items()}
 
     @property
+    def memory(self) -> dict[str, tuple[int, bool]]:
+        """By stage the most bytes that its process held, and whether that is of all stages so far: where the system
+        cannot count anew."""
+        kept = self.ledger.get("stages", {})
+        return {
+            name: (int(stage["peak_memory_bytes"]), bool(stage["peak_memory_so_far"]))
+            for name, stage in kept.items()
+            if stage.get("peak_memory_bytes")
+        }
+
+    @property
     def missing(self) -> list[str]:
         """What this report has to do without."""
         examined = [name for name, stage in self.stages.items() if not stage.scores]
@@ -162,9 +178,41 @@ def read_speedrun(root: Path, price: float | None = None) -> SpeedrunFolder:
     if not isinstance(ledger, dict):
         raise UserError(f"{root / LEDGER} is damaged: it holds no stages. Restore it, or start another speedrun.")
     stages = {name: read_stage(name, RunDir(root / name)) for name in TITLES if (root / name / "config.json").is_file()}
-    if price is None:
-        price = ledger.get("price") or usual_price(str(ledger.get("machine", "")), int(ledger.get("gpus", 1)))
-    return SpeedrunFolder(root, ledger, stages, read_pairs(stages.get("dpo")), price)
+    return SpeedrunFolder(root, ledger, stages, read_pairs(stages.get("dpo")), price_of(ledger, price))
+
+
+def read_chain(run: RunDir, price: float | None = None) -> SpeedrunFolder:
+    """A run after those that it came from, as if they were one speedrun: back to the first, or to one that is not there
+    any more, or to a second one of a stage. Raises UserError if a file is damaged."""
+    last, stages = run, dict[str, StageRun]()
+    before: RunDir | None = run
+    while before and (name := stage_name(config := before.read_config())) not in stages:
+        stages = {name: read_stage(name, before)} | stages
+        before = source_of(before, config)
+    ledger = last.read_config()
+    ledger["stages"] = {name: {"seconds": stage.seconds} for name, stage in stages.items()}
+    return SpeedrunFolder(last.path, ledger, stages, {}, price_of(ledger, price))
+
+
+def source_of(run: RunDir, config: dict[str, Any]) -> RunDir | None:
+    """The run that a run began with, where it was then or, if both were moved, beside this one; None if it is gone."""
+    source = Path(config.get("source", ""))  # runs/sft/checkpoints/step_000200
+    if len(source.parts) < 3:
+        return None
+    places = (source.parents[1], run.path.absolute().parent / source.parts[-3])
+    return next((RunDir(place) for place in places if (place / "config.json").is_file()), None)
+
+
+def stage_name(config: dict[str, Any]) -> str:
+    """The stage that a run's config is of, as a speedrun calls it."""
+    name = str(config.get("stage"))
+    return name if name in TITLES else "base"
+
+
+def price_of(ledger: dict[str, Any], price: float | None) -> float | None:
+    """Dollars an hour: as given now, as given when it began, as usual for the machine; None where nobody knows."""
+    given = ledger.get("price") if price is None else price
+    return usual_price(str(ledger.get("machine", "")), int(ledger.get("gpus", 1))) if given is None else given
 
 
 def usual_price(machine: str, num_gpus: int = 1) -> float | None:
@@ -251,27 +299,6 @@ def measure_model(text: str, folder: Path) -> ModelFacts:
         config.family, sum(p.numel() for p in model.parameters()), config.num_layers, config.width, config.context,
         config.vocab_size, model.flops_per_token(),
     )  # fmt: skip
-
-
-def version(folder: Path | None = None) -> str:
-    """The commit that this code is of, where it stands in a checkout of its own; else the package's version.
-
-    A file that git does not track stands in someone else's checkout, and that commit would say nothing.
-    """
-    folder = folder or Path(__file__).parent
-    if git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
-        return f"primer {__version__}"
-    changed = "" if git(folder, "status", "--porcelain", "--untracked-files=no", ".") == "" else ", changed since"
-    return f"{git(folder, 'rev-parse', '--short=12', 'HEAD')}{changed}"
-
-
-def git(folder: Path, *arguments: str) -> str | None:
-    """What git says; None if it fails or is not there."""
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def mean_accuracy(scores: Sequence[Score]) -> float:

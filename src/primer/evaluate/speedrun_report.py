@@ -21,6 +21,7 @@ from primer.evaluate.report_claims import (
     percent,
     reached_goals,
 )
+from primer.evaluate.report_cost import NONE, all_stages, cost_section, most_memory, scientific
 from primer.evaluate.report_curves import draw_stage
 from primer.evaluate.report_data import (
     LESSONS,
@@ -29,14 +30,12 @@ from primer.evaluate.report_data import (
     StageRun,
     mean_accuracy,
     read_speedrun,
-    version,
 )
 from primer.evaluate.report_examples import conversations_section, failures_section, questions_section
 from primer.evaluate.report_page import code, fenced, html_page, inline, table
 from primer.evaluate.score import Score
 
 CURVES = "curves"
-NONE = "–"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +45,6 @@ class Findings:
     folder: SpeedrunFolder
     goals: list[Reached]
     claims: list[Claim]
-    commit: str
     date: str
 
 
@@ -57,8 +55,7 @@ def write_speedrun_report(root: Path, price: float | None = None) -> Path:
     """
     folder = read_speedrun(root, price)
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    commit = folder.ledger.get("commit") or version()
-    found = Findings(folder, reached_goals(folder), check_claims(folder), commit, date)
+    found = Findings(folder, reached_goals(folder), check_claims(folder), date)
     for stage in folder.stages.values():
         draw_stage(stage.name, TITLES[stage.name], stage.metrics, root / CURVES / f"{stage.name}.png")
     markdown = to_markdown(found)
@@ -82,8 +79,9 @@ def to_json(found: Findings) -> dict[str, Any]:
     ]
     return {
         "preset": folder.preset, "command": folder.ledger.get("command"), "machine": folder.ledger.get("machine"),
-        "commit": found.commit, "date": found.date, "seconds": seconds, "price_per_hour": folder.price,
-        "dollars": folder.dollars(seconds), "model": dataclasses.asdict(folder.model) if folder.model else None,
+        "commit": folder.ledger.get("commit"), "date": found.date, "seconds": seconds, "price_per_hour": folder.price,
+        "dollars": folder.dollars(seconds), "peak_memory_bytes": most_memory(folder),
+        "model": dataclasses.asdict(folder.model) if folder.model else None,
         "stages": {name: stage_json(name, folder) for name in all_stages(folder)}, "scores": scores,
         "measures": {name: stage.measures for name, stage in folder.stages.items() if stage.measures},
         "rl": passes(folder.stages.get("rl")), "pairs": folder.pairs, "goals": goals,
@@ -91,16 +89,13 @@ def to_json(found: Findings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def all_stages(folder: SpeedrunFolder) -> list[str]:
-    """Those of the ledger, and those that only have a folder."""
-    return list(dict.fromkeys([*folder.seconds, *folder.stages]))
-
-
 def stage_json(name: str, folder: SpeedrunFolder) -> dict[str, Any]:
     """What a stage has cost."""
     found: dict[str, Any] = {"seconds": folder.seconds.get(name)}
     if name in folder.seconds:
         found["dollars"] = folder.dollars(folder.seconds[name])
+    if name in folder.memory:
+        found["peak_memory_bytes"], found["peak_memory_so_far"] = folder.memory[name]
     if stage := folder.stages.get(name):
         found |= {"tokens": stage.tokens, "steps": stage.steps, "flops": stage.flops}
         found["parameters"] = stage.model.parameters if stage.model else None
@@ -156,46 +151,9 @@ def summary(found: Findings) -> list[str]:
     facts = [
         ("command", code(str(folder.ledger.get("command", "")))),
         ("machine", inline(str(folder.ledger.get("machine", "unknown")))),
-        ("commit", inline(found.commit)), ("report written", found.date),
+        ("commit", inline(str(folder.ledger.get("commit", "unknown")))), ("report written", found.date),
     ]  # fmt: skip
     return [" ".join(lines), "", *table(("", ""), facts, left=2)]
-
-
-def cost_section(folder: SpeedrunFolder) -> list[str]:
-    """Time, money and arithmetic by stage."""
-    rows = []
-    for name in all_stages(folder):
-        stage, seconds = folder.stages.get(name), folder.seconds.get(name)
-        trained = (f"{stage.tokens:,}", f"{stage.steps:,}", scientific(stage.flops)) if stage else ("", "", "")
-        rows.append((TITLES.get(name, inline(name)), *costs(folder, seconds), *trained))
-    flops = [stage.flops for stage in folder.stages.values()]
-    tokens = sum(stage.tokens for stage in folder.stages.values())
-    steps = sum(stage.steps for stage in folder.stages.values())
-    total = scientific(sum(filter(None, flops)) or None)
-    rows.append(("**all**", *costs(folder, sum(folder.seconds.values())), f"{tokens:,}", f"{steps:,}", total))
-    price = f"At ${folder.price:.4g} an hour." if folder.price is not None else (
-        "No price of this machine is known: `primer report --price` takes one, in dollars an hour."
-    )  # fmt: skip
-    note = "FLOPs are those of training; sampling answers and evaluating come on top, in the minutes but not in them."
-    head = ("stage", "minutes", "dollars", "tokens", "steps", "FLOPs")
-    return ["## What it cost", "", *table(head, rows), f"{price} {note}", ""]
-
-
-def costs(folder: SpeedrunFolder, seconds: float | None) -> tuple[str, str]:
-    """Minutes and dollars."""
-    if seconds is None:
-        return NONE, NONE
-    dollars = folder.dollars(seconds)
-    return f"{seconds / 60:.2f}", NONE if dollars is None else f"{dollars:.3f}"
-
-
-def scientific(number: float | None) -> str:
-    """A large number.
-
-    >>> scientific(1.234e15), scientific(None)
-    ('1.23e15', '–')
-    """
-    return NONE if number is None else f"{number:.2e}".replace("e+", "e")
 
 
 def model_section(folder: SpeedrunFolder) -> list[str]:
@@ -214,14 +172,16 @@ def model_section(folder: SpeedrunFolder) -> list[str]:
 def lessons_section(folder: SpeedrunFolder) -> list[str]:
     """Accuracy by task and lesson, stage by stage."""
     stages = [stage for stage in folder.stages.values() if stage.scores]
+    kinds = dict.fromkeys(kind for stage in folder.stages.values() for kind in stage.measures)
     lines = ["## What it learned", ""]
-    if not stages:
-        return [*lines, "No stage has been examined: `primer eval --run` does it.", ""]
-    lines += [
-        "Per cent right of held-out questions: names, numbers, words and story elements that training never shows. "
-        "The interval (95 %), the items and new phrasings (questions worded as no training text is) are of "
-        f"{TITLES[stages[-1].name]}.", "",
-    ]  # fmt: skip
+    if stages:
+        lines += [
+            "Per cent right of held-out questions: names, numbers, words and story elements that training never shows. "
+            "The interval (95 %), the items and new phrasings (questions worded as no training text is) are of "
+            f"{TITLES[stages[-1].name]}.", "",
+        ]  # fmt: skip
+    elif not kinds:
+        lines += ["No stage has been examined: `primer eval --run` does it.", ""]
     for task in dict.fromkeys(task for stage in stages for task in stage.tasks()):
         rows = list(task_rows(task, stages))
         head = [inline(task), *(TITLES[s.name] for s in stages), "95 %", "items", "new phrasings"]
@@ -230,7 +190,6 @@ def lessons_section(folder: SpeedrunFolder) -> list[str]:
             names = [*task_groups(task, stages), ""]  # the last line is the mean
             rows = [(*row, goal_of(folder.preset, name)) for row, name in zip(rows, names, strict=False)]
         lines += table(head, rows)
-    kinds = dict.fromkeys(kind for stage in folder.stages.values() for kind in stage.measures)
     measured = [(kind, *(measure(stage, kind) for stage in folder.stages.values())) for kind in kinds]
     if measured:
         lines += table(("", *(TITLES[name] for name in folder.stages)), measured)

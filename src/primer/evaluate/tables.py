@@ -1,5 +1,6 @@
 """Scores as a table, and a line that counts while they are found."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -9,6 +10,8 @@ from primer.evaluate.score import Progress, Score, total
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+PLAIN_EVERY_SECONDS = 10
 
 
 def table(name: str, scores: Sequence[Score], centred: dict[str, float]) -> "Table":
@@ -41,14 +44,35 @@ def show_pass(k: int, score: Score) -> str:
     return f"{100 * score.pass_at[k]:.1f}" if k in score.pass_at else ""
 
 
+def plain_line_due(last: float) -> bool:
+    """Whether it is time for a line again where no terminal shows a bar; `last` is when the last one came."""
+    return time.monotonic() - last > PLAIN_EVERY_SECONDS
+
+
 @contextmanager
 def progress_bar(name: str, enabled: bool) -> Iterator[Progress]:
-    """A line on standard error that counts the answers."""
+    """A line on standard error that counts the answers; where that is no terminal, one now and then and at the end."""
     from rich.console import Console
     from rich.progress import Progress as Bar
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    console = Console(stderr=True, quiet=not enabled, highlight=False, markup=False, emoji=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed:,.0f}"), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), disable=not enabled, transient=True) as bar:
+    started = printed = time.monotonic()
+    with Bar(*columns, console=console, disable=not (enabled and console.is_terminal), transient=True) as bar:
         line = bar.add_task(name, total=None)
-        yield lambda count: bar.advance(line, count)
+
+        def tell() -> None:
+            answers, seconds = bar.tasks[line].completed, time.monotonic() - started
+            if answers and not console.is_terminal:
+                console.print(f"{name}: {answers:,.0f} answers after {seconds:.0f} s", soft_wrap=True)
+
+        def progress(count: int) -> None:
+            nonlocal printed
+            bar.advance(line, count)
+            if plain_line_due(printed):
+                printed = time.monotonic()
+                tell()
+
+        yield progress
+        tell()

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from primer.core.errors import CheckpointError, UserError
 from primer.core.files import explain_os_error, read_json, sha256, write_json
+from primer.core.rundir import RunDir
 from primer.model.gpt import GPT, GPTConfig
 
-CONFIG_FILE, WEIGHTS_FILE = "model.json", "model.safetensors"
+CONFIG_FILE, WEIGHTS_FILE, BEST_FILE = "model.json", "model.safetensors", "best.json"
 
 
 def save_model(folder: Path, model: GPT) -> None:
@@ -34,7 +35,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> GPT:
 def find_weights(run: Path, step: int | None = None) -> Path:
     """The model folder of a run: of a step, or the best, or, before a first evaluation, the newest.
 
-    Raises CheckpointError if there is none, or if its files are not as they were written.
+    Raises CheckpointError if there is none, or if its files, or the note of the best, are not as they were written.
     """
     folders = {
         int(match[1]): path
@@ -44,9 +45,8 @@ def find_weights(run: Path, step: int | None = None) -> Path:
     if not folders:
         raise CheckpointError(f"{run} has no checkpoint yet. Train it first, or give another --run.")
     if step is None:
-        best = run / "checkpoints" / "best.json"
-        step = read_json(best)["step"] if best.is_file() else None
-        step = step if step in folders else max(folders)
+        best, _ = read_best(RunDir(run))
+        step = best if best in folders else max(folders)
     elif step not in folders:
         raise CheckpointError(f"{run} has no checkpoint of step {step}; it has {', '.join(map(str, sorted(folders)))}.")
     folder = folders[step]
@@ -56,6 +56,19 @@ def find_weights(run: Path, step: int | None = None) -> Path:
         if name in expected and (not (folder / name).is_file() or sha256(folder / name) != expected[name]):
             raise CheckpointError(f"{folder} is damaged: {name} is not as it was written. Use another --step.")
     return folder
+
+
+def read_best(run: RunDir) -> tuple[int, float]:
+    """Step and validation loss of the best checkpoint; (-1, infinity) before the first evaluation. Raises
+    CheckpointError if the note of it is damaged."""
+    path = run.checkpoints / BEST_FILE
+    if not path.exists():
+        return -1, float("inf")
+    try:
+        best = read_json(path)
+        return int(best["step"]), float(best["loss"])
+    except (UserError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"{path} is damaged. Delete it; the next evaluation writes it anew.") from error
 
 
 def model_tensors(model: GPT) -> dict[str, Tensor]:

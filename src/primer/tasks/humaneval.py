@@ -75,7 +75,8 @@ class HumanEval:
         """Raises ConfigError without a runner, TaskError for a row that does not fit."""
         if self.run_python is None:
             raise ConfigError(
-                "humaneval runs what a model writes, and needs a sandbox to run it in: use `primer eval`."
+                "humaneval runs what a model writes, and needs a sandbox to run it in: `primer eval` and `primer rl` "
+                "have one."
             )
         run = self.run_python
         return [humaneval(row, run) for row in self.rows.read(split, seed)[: limit or None]]

@@ -23,12 +23,12 @@ from primer.core.files import atomic_folder, read_json, sha256, write_json
 from primer.core.rundir import RunDir
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW
-from primer.model.weights import fill_model, load_tensors, save_model, save_tensors
+from primer.model.weights import BEST_FILE, fill_model, load_tensors, read_best, save_model, save_tensors
 
 STATE_PARTS = {
     "muon": ("momentum", "variance"), "rows": ("step", "variance"), "adamw": ("step", "exp_avg", "exp_avg_sq"),
 }  # fmt: skip
-OPTIMIZER_FILE, STATE_FILE, BEST_FILE = "optimizer.safetensors", "state.json", "best.json"
+OPTIMIZER_FILE, STATE_FILE = "optimizer.safetensors", "state.json"
 
 
 @dataclass
@@ -81,18 +81,6 @@ def drop_old(run: RunDir, keep: int) -> None:
     for step in saved_steps(run)[:-keep]:
         if step != best_step:
             shutil.rmtree(step_folder(run, step), ignore_errors=True)
-
-
-def read_best(run: RunDir) -> tuple[int, float]:
-    """Step and validation loss of the best checkpoint; (-1, infinity) before the first evaluation."""
-    path = run.checkpoints / BEST_FILE
-    if not path.exists():
-        return -1, float("inf")
-    try:
-        best = read_json(path)
-        return int(best["step"]), float(best["loss"])
-    except (UserError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged. Delete it; the next evaluation writes it anew.") from error
 
 
 def drop_after(run: RunDir, step: int) -> None:

@@ -14,16 +14,17 @@ import torch
 
 from primer.core.errors import ConfigError
 from primer.core.runtime import Runtime
+from primer.evaluate.loss import TOKENS_AT_ONCE
 from primer.model.families import round_up, shape
-from primer.model.gpt import GPT, LOGITS_AT_ONCE, GPTConfig
+from primer.model.gpt import GPT, GPTConfig
 from primer.model.optim import OptimConfig
 from primer.train.batches import Order
 from primer.train.loop import LoopConfig
+from primer.train.memory import Load, activation_bytes, in_gib, memory_needed, rows_side_by_side
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from primer.text.tokenizer import Tokenizer
     from primer.train.pretrain import PretrainConfig
 
 TOKENS_PER_WEIGHT = 12  # of the matrices and the head: nanochat's measured optimum for models of this kind
@@ -31,7 +32,6 @@ REFERENCE_DEPTH, REFERENCE_BATCH = 12, 2**19  # the batch that suits depth 12; o
 # From here on a run repays half a minute. On a CPU none does: a compiled loss is computed by all threads together, not
 # by each on a micro-batch of its own, and its n-gram gradients are dense (docs/log.md).
 COMPILE_FLOPS = {"cpu": math.inf, "cuda": 1e15, "mps": math.inf}
-PROCESS_BYTES = 2**29  # Python, PyTorch, and what the allocator keeps
 ACTIVATION_BYTES = {"cpu": 2**29, "mps": 2**31}  # for one micro-batch; a GPU gives half of its free memory
 
 
@@ -67,9 +67,9 @@ class Plan:
         return self.loop.num_steps * self.step_tokens
 
 
-def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) -> Plan:
-    """Every number of a run, from the options and, where they are open, the depth. Raises ConfigError or
-    TokenizerError for what cannot work."""
+def resolve(config: "PretrainConfig", vocab_size: int, runtime: Runtime) -> Plan:
+    """Every number of a run, from the options and, where they are open, the depth; `vocab_size` is the tokenizer's.
+    Raises ConfigError for what cannot work."""
     check_numbers(config)
     context = config.context or (256 if config.depth <= 6 else 1024 if config.depth <= 10 else 2048)
     extras = {
@@ -81,7 +81,7 @@ def resolve(config: "PretrainConfig", tokenizer: "Tokenizer", runtime: Runtime) 
     }
     try:
         model = shape(
-            config.family, config.depth, tokenizer.vocab_size, context, config.shape, dropout=config.dropout,
+            config.family, config.depth, vocab_size, context, config.shape, dropout=config.dropout,
             window_pattern=config.window_pattern, **(extras if config.family == "primer" else {}),
         )  # fmt: skip
     except ValueError as error:
@@ -156,14 +156,6 @@ def batch_tokens(tokens: int) -> int:
     return int(2 ** round(math.log2(REFERENCE_BATCH * (tokens / at_reference) ** 0.383)))
 
 
-def activation_bytes(model: GPTConfig, rows: int, dtype: torch.dtype) -> int:
-    """Memory that the forward pass of some rows leaves for the backward pass, about: 28 C numbers a layer and token,
-    and seven times the logits held at once (raw, divided, tanh, capped, log-softmax, and two gradients)."""
-    numbers = rows * model.context * model.num_layers * (16 * model.width + 3 * model.mlp_width)
-    logits = 7 * min(rows * model.context * model.vocab_size, 2 * LOGITS_AT_ONCE)
-    return numbers * dtype.itemsize + logits * 4
-
-
 def micro_rows(model: GPTConfig, rows: int, runtime: Runtime) -> int:
     """Rows of one forward pass: as many as memory allows, and on a CPU a share for each thread."""
     if runtime.device.type == "cuda":
@@ -171,24 +163,13 @@ def micro_rows(model: GPTConfig, rows: int, runtime: Runtime) -> int:
     else:
         room = ACTIVATION_BYTES[runtime.device.type]
     shares = runtime.threads if runtime.device.type == "cpu" else 1
-    fitting = max(1, room // activation_bytes(model, 1, runtime.dtype))
+    fitting = max(1, room // activation_bytes(model, model.context, runtime.dtype))
     return min(fitting, -(-rows // shares))
 
 
 def decide_compile(choice: str, total_flops: float, runtime: Runtime) -> bool:
     """Whether to compile: as asked, or by the length of the run."""
     return choice == "on" or (choice == "auto" and total_flops > COMPILE_FLOPS[runtime.device.type])
-
-
-def memory_needed(plan: Plan, runtime: Runtime) -> int:
-    """Bytes of training: the process itself, weights, gradients and optimizer (16 a weight), a gradient more for each
-    thread, and the activations of what is computed at once. On a GPU the process itself is not counted."""
-    rows = plan.micro_rows * (runtime.threads if runtime.device.type == "cpu" else 1)
-    rows = min(rows, plan.batch_rows // runtime.world_size)
-    on_cpu = runtime.device.type == "cpu"
-    a_weight = 16 + (4 * runtime.threads if on_cpu else 0)
-    needed = plan.num_parameters * a_weight + activation_bytes(plan.model, rows, runtime.dtype)
-    return needed + (PROCESS_BYTES if on_cpu else 0)
 
 
 def measured_flops(runtime: Runtime, seconds: float = 0.2) -> float:
@@ -205,11 +186,17 @@ def measured_flops(runtime: Runtime, seconds: float = 0.2) -> float:
     return float(2 * 1024**3 / best)
 
 
+def in_minutes(flops: float, peak: float) -> str:
+    """The time that so many floating-point operations take, about, where the peak is so many a second."""
+    return f"{2 * flops / peak / 60:.1f} min (half of the {peak / 1e9:,.0f} GFLOP/s measured here)"
+
+
 def plan_table(plan: Plan, runtime: Runtime, peak: float) -> "Table":
     """The plan, as it is printed before training."""
     from rich.table import Table
 
-    model, seconds = plan.model, plan.flops_per_token * plan.total_tokens / (0.5 * peak * runtime.world_size)
+    model, flops, share = plan.model, plan.flops_per_token * plan.total_tokens, plan.batch_rows // runtime.world_size
+    load = Load(rows_side_by_side(plan.micro_rows, share, runtime) * model.context, max(TOKENS_AT_ONCE, model.context))
     table = Table(show_header=False, title="the run")
     rows = {
         "model": f"{model.family}: {model.num_layers} layers × {model.width} wide, {model.num_heads} heads "
@@ -218,10 +205,10 @@ def plan_table(plan: Plan, runtime: Runtime, peak: float) -> "Table":
         "parameters": f"{plan.num_parameters:,}",
         "step": f"{plan.batch_rows} rows = {plan.step_tokens:,} tokens, {plan.micro_rows} rows at once",
         "run": f"{plan.loop.num_steps:,} steps = {plan.total_tokens:,} tokens, {plan.loop.schedule}",
-        "FLOPs": f"{plan.flops_per_token:,} per token, {plan.flops_per_token * plan.total_tokens:.3g} in all",
+        "FLOPs": f"{plan.flops_per_token:,} per token, {flops:.3g} in all",
         "device": runtime.describe() + (", compiled" if plan.compile else ""),
-        "memory, about": f"{memory_needed(plan, runtime) / 2**30:.2f} GiB",
-        "time, about": f"{seconds / 60:.1f} min (half of the {peak / 1e9:,.0f} GFLOP/s measured here)",
+        "memory, about": in_gib(memory_needed(model, plan.num_parameters, load, runtime)),
+        "time, about": in_minutes(flops / runtime.world_size, peak),
     }
     for name, value in rows.items():
         table.add_row(name, value)

@@ -6,8 +6,6 @@ costs no second model in memory.
 Legend of shapes: P pairs in a micro-batch, T positions of its longest row.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,29 +14,30 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from torch import Tensor
 
-from primer.core.errors import CheckpointError, ConfigError, CorpusError
-from primer.core.files import atomic_path, write_json
+from primer.core.errors import ConfigError, CorpusError
+from primer.core.files import write_json
 from primer.core.rundir import RunDir
-from primer.core.runtime import Runtime, RuntimeConfig, keyed_rng, start_runtime
+from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
 from primer.model.dropout import without_dropout
 from primer.model.gpt import GPT, IGNORE
 from primer.model.optim import OptimConfig
-from primer.model.weights import find_weights, load_model, save_tensors
+from primer.model.weights import find_weights, load_model
 from primer.tasks.task import Split
 from primer.text.chat import ChatFormat, Message
 from primer.text.conversations import Pair, read_preferences
-from primer.train.batches import pad_rows, target_log_p
 from primer.train.loop import LoopConfig, Step
+from primer.train.memory import Load, rows_side_by_side
 from primer.train.mixture import open_mixture
+from primer.train.pairs import PairBatch, PairData, Row
 from primer.train.runner import Findings
 from primer.train.stage import (
     StageConfig,
     Start,
     begin,
     make_runner,
+    outlook,
     read_config,
     rows_at_once,
     run_stage,
@@ -85,39 +84,12 @@ class DPOConfig(StageConfig):
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(warmup_steps=5, decay=1.0))
 
 
-@dataclass(frozen=True)
-class Row:
-    """A prompt and one answer to it."""
-
-    ids: tuple[int, ...]
-    counted: tuple[bool, ...]
-    """The ids that the assistant wrote in the answer: neither the prompt nor what a tool said."""
-
-
-@dataclass(frozen=True)
-class PairBatch:
-    """Pairs of one micro-batch: rows 0 … P - 1 are chosen, the next P rejected, in the same order."""
-
-    inputs: Tensor  # (2P, T)
-    targets: Tensor  # (2P, T), IGNORE outside the answer
-    reference: Tensor  # (2P, T), log p of each target under the reference
-
-    @property
-    def num_targets(self) -> int:
-        """Pairs."""
-        return self.inputs.size(0) // 2
-
-    def to(self, device: torch.device) -> "PairBatch":
-        """The same on a device."""
-        return PairBatch(self.inputs.to(device), self.targets.to(device), self.reference.to(device))
-
-
 class DPOStage:
     """Pairs in an order that is a function of the seed, epoch after epoch."""
 
     reads_ahead = True
 
-    def __init__(self, data: "PairData", config: DPOConfig, at_once: int, runtime: Runtime) -> None:
+    def __init__(self, data: PairData, config: DPOConfig, at_once: int, runtime: Runtime) -> None:
         self.data, self.config, self.at_once, self.runtime = data, config, at_once, runtime
 
     def batches(self, step: int) -> list[PairBatch]:
@@ -162,75 +134,6 @@ def preference_loss(margin: Tensor, config: DPOLoss) -> Tensor:
     return -(1 - smoothing) * F.logsigmoid(margin) - smoothing * F.logsigmoid(-margin)
 
 
-class PairData:
-    """Pairs as rows of ids, and what the reference thinks of them."""
-
-    def __init__(self, pairs: Sequence[tuple[Row, Row]], pad_id: int) -> None:
-        self.pairs, self.pad_id = pairs, pad_id
-        self.reference: list[tuple[Tensor, Tensor]] = []
-        self._order: tuple[tuple[int, int], list[int]] = ((-1, -1), [])
-
-    def numbered(self, i: int, seed: int) -> int:
-        """The pair that stands at place i of the endless order."""
-        epoch, place = divmod(i, len(self.pairs))
-        if self._order[0] != (seed, epoch):
-            self._order = (seed, epoch), keyed_rng(seed, epoch, "pairs").permutation(len(self.pairs)).tolist()
-        return self._order[1][place]
-
-    def batch(self, numbers: Sequence[int]) -> PairBatch:
-        """Pairs by number."""
-        rows = [self.pairs[n][side] for side in (0, 1) for n in numbers]
-        inputs, targets = pad_rows([(row.ids, row.counted) for row in rows], self.pad_id)
-        reference = torch.zeros(targets.shape)
-        if self.reference:
-            reference[targets != IGNORE] = torch.cat([self.reference[n][side] for side in (0, 1) for n in numbers])
-        return PairBatch(inputs, targets, reference)
-
-    def ask_reference(self, model: GPT, at_once: int, device: torch.device) -> None:
-        """Compute log p of every target under the model as it is now."""
-        found: list[tuple[Tensor, Tensor]] = []
-        for first in range(0, len(self.pairs), at_once):
-            numbers = range(first, min(first + at_once, len(self.pairs)))
-            batch = self.batch(numbers).to(device)
-            answers = target_log_p(model, batch.inputs, batch.targets)
-            found += zip(answers[: len(numbers)], answers[len(numbers) :], strict=True)
-        self.reference = found
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the rows, and of what counts in them."""
-        rows = [(row.ids, row.counted) for pair in self.pairs for row in pair]
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-    def save_reference(self, path: Path) -> None:
-        """Keep the reference's log-probabilities."""
-        flat = torch.cat([answer for pair in self.reference for answer in pair])
-        with atomic_path(path) as temporary:
-            save_tensors(temporary, {"log_p": flat}, {"pairs": self.fingerprint, "log_p": digest(flat)})
-
-    def load_reference(self, path: Path) -> None:
-        """Read them back. Raises CheckpointError if they are missing, damaged, or of other pairs."""
-        try:
-            with safe_open(path, "pt") as file:
-                flat, metadata = file.get_tensor("log_p"), json.loads(file.metadata()["primer"])
-        except Exception as error:  # safetensors' own kinds, OSError, KeyError
-            raise CheckpointError(
-                f"{path} cannot be read ({error}). Restore it, or begin anew in another --run."
-            ) from error
-        if metadata.get("log_p") != digest(flat):
-            raise CheckpointError(f"{path} is not as it was written. Restore it, or begin anew in another --run.")
-        if metadata["pairs"] != self.fingerprint:
-            raise CheckpointError(f"{path} is of other pairs: the data has changed since the run began. Restore it.")
-        lengths = [sum(row.counted) for pair in self.pairs for row in pair]
-        answers = iter(flat.split(lengths))
-        self.reference = list(zip(answers, answers, strict=True))
-
-
-def digest(values: Tensor) -> str:
-    """SHA-256 of the bytes of a tensor."""
-    return hashlib.sha256(values.numpy().tobytes()).hexdigest()
-
-
 def saved_config(run: RunDir) -> DPOConfig:
     """The options that a run was begun with, to go on with. Raises UserError if it is no run of this stage."""
     return read_config(DPOConfig, "dpo", run)
@@ -249,15 +152,6 @@ def dpo(config: DPOConfig, run: RunDir, runtime: Runtime) -> None:
     train, dropped = encode_pairs(train_pairs, start)
     validation, _ = encode_pairs(validation_pairs, start)
     at_once = max(1, rows_at_once(config, start) // 2)
-    reference = run.path / REFERENCE_FILE
-    if config.resume:
-        train.load_reference(reference)
-        validation.load_reference(reference.with_stem("reference_validation"))
-    else:
-        for data, path in ((train, reference), (validation, reference.with_stem("reference_validation"))):
-            data.ask_reference(start.model, at_once, runtime.device)
-            if runtime.is_main:
-                data.save_reference(path)
     num_steps = config.loop.num_steps or config.epochs * len(train.pairs) // config.batch_rows
     runner = make_runner("dpo", config, start, num_steps)
 
@@ -273,8 +167,29 @@ def dpo(config: DPOConfig, run: RunDir, runtime: Runtime) -> None:
             f"{len(train.pairs):,} pairs to learn from, {len(validation.pairs):,} to measure with; {dropped:,} left "
             f"out as longer than the context; {num_steps:,} steps of {config.batch_rows} pairs"
         )
+        read = config.batch_rows * num_steps * train.num_tokens / len(train.pairs)
+        runner.display.print(outlook(runner, start, load_of(train, validation, at_once, config, runtime), read))
+        reference = run.path / REFERENCE_FILE
+        for data, path in ((train, reference), (validation, reference.with_stem("reference_validation"))):
+            find_reference(data, path, config.resume, start, at_once)
         if runner.run_to_end(DPOStage(train, config, at_once, runtime), config.resume, evaluate) and runtime.is_main:
             write_stage_report(runner, start, {"data": ", ".join(config.data), "pairs": f"{len(train.pairs):,}"})
+
+
+def find_reference(data: PairData, path: Path, resume: bool, start: Start, at_once: int) -> None:
+    """What the model that the run began with thinks of the pairs: computed and kept, or read back."""
+    if resume:
+        data.load_reference(path)
+        return
+    data.ask_reference(start.model, at_once, start.runtime)
+    if start.runtime.is_main:
+        data.save_reference(path)
+
+
+def load_of(train: PairData, validation: PairData, at_once: int, config: DPOConfig, runtime: Runtime) -> Load:
+    """What is computed at once: two rows a pair, the longest."""
+    side_by_side = rows_side_by_side(at_once, config.batch_rows // runtime.world_size, runtime)
+    return Load(2 * side_by_side * train.longest, 2 * at_once * max(train.longest, validation.longest))
 
 
 def check_options(config: DPOConfig) -> None:
@@ -374,7 +289,7 @@ def examine(path: Path, runtime_config: RuntimeConfig) -> dict[str, dict[str, fl
         for data, folder in ((before, Path(start.source)), (after, find_weights(path))):
             model = load_model(folder, runtime.device)
             model.compute_dtype = runtime.dtype
-            data.ask_reference(model, at_once, runtime.device)
+            data.ask_reference(model, at_once, runtime)
     margins = [
         torch.tensor([float(chosen.sum() - rejected.sum()) for chosen, rejected in data.reference])
         for data in (before, after)

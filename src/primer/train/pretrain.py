@@ -5,7 +5,6 @@ deciding again.
 """
 
 import dataclasses
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +15,11 @@ from torch import Tensor
 from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError, TokenizerError
 from primer.core.rundir import RUNS, RunDir
-from primer.core.runtime import Runtime, RuntimeConfig, keyed_rng, machine, start_runtime
+from primer.core.runtime import Runtime, RuntimeConfig, keyed_rng, start_runtime
 from primer.engine.engine import Engine
 from primer.engine.sampling import SamplingConfig
 from primer.evaluate.loss import evaluate_loss
+from primer.evaluate.origin import made_by
 from primer.model.families import ShapeOverrides
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
@@ -28,7 +28,7 @@ from primer.train.checkpoint import Progress
 from primer.train.data import Data, check_ids, load_data
 from primer.train.dial import Plan, plan_table, resolve
 from primer.train.loop import LoopConfig, Step
-from primer.train.runner import Course, Findings, Runner, check_run, clear_leftovers
+from primer.train.runner import Course, Findings, Runner, check_run, clear_leftovers, explaining_memory
 
 SAMPLE_TOKENS = 300
 
@@ -42,7 +42,8 @@ class PretrainConfig:
     resume: bool = False
     """Go on from the newest good checkpoint of the run, exactly as if it had not stopped."""
     data: str = "shakespeare"
-    """Text (file, folder, glob, hf:org/name, shakespeare, tinyshakespeare), or a folder or glob of token shards."""
+    """Text (file, folder, glob, hf:org/name, shakespeare, tinyshakespeare), or a folder or glob of token shards. Of a
+    very large text only the beginning is made into tokens, as much as the run reads; `primer prepare` takes all."""
     field: str = "text"
     """The field of a .jsonl, .parquet or hub row that holds its text."""
     broken_utf8: Literal["refuse", "replace"] = "refuse"
@@ -144,7 +145,7 @@ class PretrainStage:
 def main(config: PretrainConfig) -> None:
     """Run the command. Raises Interrupted on Ctrl-C, with everything saved."""
     run = RunDir(config.run or RUNS / "base")
-    with start_runtime(config.runtime) as runtime:
+    with start_runtime(config.runtime) as runtime, explaining_memory(run):
         if not runtime.is_main:
             pretrain(config, run, runtime)
             return
@@ -192,12 +193,11 @@ def begin_or_resume(config: PretrainConfig, run: RunDir, data: Data, runtime: Ru
                 "of ranks that divides them."
             )
         return plan
-    plan = resolve(config, data.tokenizer, runtime)
+    plan = resolve(config, data.tokenizer.vocab_size, runtime)
     if runtime.is_main:
         data.tokenizer.save(run.path)
         run.write_config({
-            "stage": "pretrain", "command": " ".join(sys.argv), "machine": machine(),
-            "tokenizer_fingerprint": data.tokenizer.fingerprint,
+            "stage": "pretrain", **made_by(), "tokenizer_fingerprint": data.tokenizer.fingerprint,
             "config": to_json(replace(config, run=None)), "plan": to_json(plan),
         })  # fmt: skip
         clear_leftovers(run)

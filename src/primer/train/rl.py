@@ -14,6 +14,7 @@ on disk as long as a checkpoint may lie in the middle of one, so that a run kill
 Legend of shapes: B answers in a micro-batch, T positions of the longest.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -31,6 +32,7 @@ from primer.model.weights import load_model, save_model
 from primer.train.batches import Batch, pad_rows, target_log_p
 from primer.train.checkpoint import saved_steps
 from primer.train.loop import LoopConfig, Step
+from primer.train.memory import Load, rows_side_by_side
 from primer.train.mixture import open_mixture
 from primer.train.rollouts import Answer, Round, Sampler, is_right, read_round, round_file, to_plain
 from primer.train.runner import Findings
@@ -41,6 +43,7 @@ from primer.train.stage import (
     begin,
     keep_fingerprint,
     make_runner,
+    outlook,
     read_config,
     rows_at_once,
     run_stage,
@@ -69,7 +72,8 @@ class RLConfig(StageConfig):
     """Improve a chat model by trial and reward (reinforcement learning)."""
 
     tasks: tuple[str, ...] = ("curriculum",)
-    """Where prompts and rewards come from: curriculum (its sharp lessons), curriculum:LESSON,LESSON, svamp:PATH, …"""
+    """Where prompts and rewards come from: curriculum (its sharp lessons), curriculum:LESSON,LESSON, svamp:PATH,
+    humaneval:PATH (whose programs run in the sandbox), …"""
     prompts: int = 8
     """Prompts of a round."""
     samples: int = 8
@@ -79,6 +83,8 @@ class RLConfig(StageConfig):
     temperature: float = 1.0
     max_tokens: int = 96
     """Tokens of an answer at most; one that does not end is worth nothing."""
+    tools: str = "calculator"
+    """Tools that the model may call, with commas between: calculator, python, or none."""
     max_calls: int = 4
     """Tool calls in an answer at most."""
     format_reward: float = 0.1
@@ -149,6 +155,19 @@ class RLStage:
         self.config, self.start, self.sampler, self.at_once, self.replay = config, start, sampler, at_once, replay
         self.reference = reference_model(start, config.resume) if config.policy.kl else None
         self.current: tuple[int, Round] | None = None
+
+    @property
+    def load(self) -> Load:
+        """What is computed at once: of this rank's answers and replayed rows as many as threads take, each as long as
+        the context; and the answers that the engine writes side by side."""
+        config, world_size, replay = self.config, self.start.runtime.world_size, self.replay
+        share = -(-config.prompts // world_size) * config.samples + (replay.batch_rows if replay else 0)
+        at_once = max(self.at_once, replay.micro_rows if replay else 0)
+        tokens = rows_side_by_side(at_once, share, self.start.runtime) * self.start.model.config.context
+        asked = -(-max(config.prompts, config.eval_prompts) // world_size) * config.samples
+        return Load(
+            tokens, tokens, min(asked, self.sampler.dialogue.engine.rows.num_slots), 2 if config.policy.kl else 1
+        )
 
     def batches(self, step: int) -> list[AnswerBatch | ReplayBatch]:
         """A share of the round's answers, and rows to replay; the first step of a round samples its answers."""
@@ -313,11 +332,16 @@ def rl(config: RLConfig, run: RunDir, runtime: Runtime) -> None:
         runner.display.print(
             f"rounds of {config.prompts} prompts × {config.samples} answers, {config.loop.num_steps:,} steps"
         )
+        runner.display.print(outlook(runner, start, stage.load))
         if not config.resume:  # what the first steps are compared with
+            began = time.perf_counter()
             before = evaluate(Step(runner.progress, start.model, start.optimizer, {}, last=False))
             if runtime.is_main:
                 runner.write_metrics(before.metrics)
                 runner.display.print(f"before: {before.summary}")
+                num_rounds = -(-config.loop.num_steps // config.minibatches)
+                minutes = num_rounds * config.prompts / config.eval_prompts * (time.perf_counter() - began) / 60
+                runner.display.print(f"time, about {minutes:.1f} min of answers, written and judged as fast as these")
         if runner.run_to_end(stage, config.resume, evaluate) and runtime.is_main:
             write_stage_report(runner, start, {"tasks": ", ".join(config.tasks)})
 

@@ -15,7 +15,7 @@ from primer.core.files import read_json
 from primer.core.runtime import step_seed
 from primer.engine.dialogue import Dialogue, Reply, chat_engine
 from primer.engine.sampling import SamplingConfig
-from primer.engine.tools import CALCULATOR
+from primer.engine.tools import named_tools
 from primer.tasks.conversations import Conversations
 from primer.tasks.curriculum.curriculum import all_lessons
 from primer.tasks.task import Question, Split
@@ -53,9 +53,10 @@ class Sampler:
     """Asks the model as it is now, and judges what it answers."""
 
     def __init__(self, config: "RLConfig", start: Start) -> None:
-        """Raises ConfigError or CorpusError for tasks that cannot be asked."""
+        """Raises ConfigError or CorpusError for tasks that cannot be asked, or tools that there are not."""
         self.config, self.start = config, start
-        self.dialogue = Dialogue(chat_engine(start.model, start.chat), start.chat, (CALCULATOR,), config.max_calls)
+        engine = chat_engine(start.model, start.chat)
+        self.dialogue = Dialogue(engine, start.chat, named_tools(config.tools), config.max_calls)
         self.questions = self.questions_of("train")
 
     def questions_of(self, split: Split) -> "Questions":

@@ -5,28 +5,28 @@ so that a run is the same folder whatever it trains.
 """
 
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
 
-from primer.core.errors import ConfigError, Interrupted
+from primer.core.errors import ConfigError, Interrupted, TrainingError
 from primer.core.files import explain_os_error, write_text
-from primer.core.rundir import RunDir
+from primer.core.rundir import RunDir, speedrun_of
 from primer.core.runtime import Runtime, machine
 from primer.evaluate.report import Outcome, write_report
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW
+from primer.model.weights import BEST_FILE, read_best
 from primer.train.checkpoint import (
-    BEST_FILE,
     Progress,
     drop_after,
     load_newest,
     mark_best,
-    read_best,
     save_checkpoint,
     saved_steps,
 )
@@ -198,7 +198,8 @@ class Runner:
             self.display.print(f"\n{text}\n")
 
     def report(self, facts: dict[str, str], next_command: str) -> None:
-        """loss.png and report.md with these facts and the run's own, and what to type next."""
+        """loss.png and report.md with these facts and the run's own, and what to type next, unless it is a stage of a
+        speedrun, which goes on by itself."""
         progress = self.progress
         best_step, best_loss = read_best(self.run)
         facts = facts | {
@@ -211,11 +212,32 @@ class Runner:
         }
         path = write_report(self.run, Outcome(f"Run {self.run.path.name}", machine(), " ".join(sys.argv), facts))
         self.display.print(f"report: {path} · peak memory {facts['peak memory']}")
-        self.display.print(f"now try: {next_command}")
+        if speedrun_of(self.run.path) is None:
+            self.display.print(f"now try: {next_command}")
 
     def sample_file(self) -> Path:
         """Where the sample of this step lies."""
         return self.run.samples / f"step_{self.progress.step:06d}.txt"
+
+
+@contextmanager
+def explaining_memory(run: RunDir) -> Iterator[None]:
+    """Raise TrainingError where memory runs out, on a GPU or beside it, with what can be done."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        said = str(error)
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "can't allocate memory" not in said:
+            raise
+        steps, said = saved_steps(run), f" ({shorten(said, 200, placeholder=' …')})" if said else ""
+        saved = (
+            f"Step {steps[-1]} is saved: with more memory, or fewer --threads, go on with --resume." if steps else ""
+        )
+        raise TrainingError(
+            f"out of memory{said}. Begin anew with fewer rows at once (--micro-rows, 1 is least), "
+            "fewer in a step (--batch-rows), or a smaller model (--depth or --context of `primer pretrain`). "
+            f"{saved or 'Nothing was saved yet.'}"
+        ) from error
 
 
 def check_run(run: RunDir, resume: bool) -> None:

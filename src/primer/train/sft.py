@@ -19,7 +19,9 @@ from primer.text.chat import Rendered
 from primer.train.batches import Batch
 from primer.train.conversation_rows import ConversationRows
 from primer.train.dial import decide_compile
+from primer.train.examination import Examination
 from primer.train.loop import LoopConfig, Step
+from primer.train.memory import Load, rows_side_by_side
 from primer.train.mixture import open_mixture, size_of
 from primer.train.runner import Findings
 from primer.train.stage import (
@@ -28,6 +30,7 @@ from primer.train.stage import (
     begin,
     keep_fingerprint,
     make_runner,
+    outlook,
     read_config,
     rows_at_once,
     run_stage,
@@ -49,6 +52,10 @@ class SFTConfig(StageConfig):
     """What to do with a row that is no conversation: stop and say which, or leave it out and count it."""
     tokens: int | None = None
     """Tokens to read; None: as many conversations as the sources hold, or 2 million tokens of one without end."""
+    eval_tasks: tuple[str, ...] = ()
+    """Tasks to be asked with every evaluation, named as `primer eval` does, with spaces between."""
+    eval_questions: int = 64
+    """Questions of each of them."""
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(warmup_steps=5, decay=0.8))
     compile: Literal["auto", "on", "off"] = "off"
 
@@ -106,6 +113,7 @@ def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
     """Train from the beginning, or from where the run stopped."""
     start = begin("sft", config, run, runtime)
     context, seed = start.model.config.context, config.loop.seed
+    examination = Examination(config.eval_tasks, config.eval_questions, start)
     data = open_mixture(config.data, config.on_bad)
     wanted = config.tokens or config.loop.num_steps * config.batch_rows * context
     rows = pack(take(data, "train", seed, start, wanted), start, seed)
@@ -115,16 +123,22 @@ def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
     flops = start.model.flops_per_token() * num_steps * config.batch_rows * context
     runner = make_runner("sft", config, start, num_steps, decide_compile(config.compile, flops, runtime))
     at_once, document_id = rows_at_once(config, start), start.chat.tokenizer.document_id
+    side_by_side = rows_side_by_side(at_once, config.batch_rows // runtime.world_size, runtime)
+    load = Load(side_by_side * context, at_once * context, examination.num_answers)
 
     def evaluate(_: Step) -> Findings:
         loss = validation_loss(start.model, validation, at_once, runtime, document_id)
-        return Findings({"validation_loss": loss}, loss, f"validation loss {loss:.4f}")
+        scores = examination.scores()
+        metrics = {f"right_{task}": score.accuracy for task, score in scores.items()}
+        said = [f"{task} {score.accuracy:.1%} right of {score.count}" for task, score in scores.items()]
+        return Findings({"validation_loss": loss} | metrics, loss, ", ".join([f"validation loss {loss:.4f}", *said]))
 
     with runner.display:
         runner.display.print(
             f"{rows.num_rows:,} rows of {context} tokens; {rows.num_cut:,} conversations cut to fit, "
             f"{rows.num_dropped:,} left out as too long; {num_steps:,} steps of {config.batch_rows} rows"
         )
+        runner.display.print(outlook(runner, start, load, num_steps * config.batch_rows * context))
         stage = SFTStage(rows, config.batch_rows, at_once, runtime, document_id)
         if runner.run_to_end(stage, config.resume, evaluate) and runtime.is_main:
             write_stage_report(runner, start, {"data": ", ".join(config.data)})

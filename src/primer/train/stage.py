@@ -1,6 +1,5 @@
 """What fine-tuning, preference and reinforcement learning share: they begin with a trained run, and make another."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,16 +13,18 @@ from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError, TokenizerError
 from primer.core.files import read_json, write_json
 from primer.core.rundir import RUNS, RunDir, run_at, runs_by_age
-from primer.core.runtime import Runtime, RuntimeConfig, machine, start_runtime
+from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
+from primer.evaluate.origin import made_by
 from primer.model.gpt import GPT
 from primer.model.optim import MuonAdamW, OptimConfig, build_optimizer
 from primer.model.weights import find_weights, load_model, model_tensors
 from primer.text.chat import ChatFormat
 from primer.text.tokenizer import Tokenizer
 from primer.train.checkpoint import load_checkpoint, newest_good, saved_steps
-from primer.train.dial import check_least, micro_rows
+from primer.train.dial import check_least, in_minutes, micro_rows
 from primer.train.loop import LoopConfig
-from primer.train.runner import Course, Runner, check_run, clear_leftovers
+from primer.train.memory import Load, in_gib, memory_needed
+from primer.train.runner import Course, Runner, check_run, clear_leftovers, explaining_memory
 
 Config = TypeVar("Config", bound="StageConfig")
 
@@ -83,7 +84,7 @@ class Start:
 def run_stage(name: str, config: Config, work: Callable[[Config, RunDir, Runtime], Any]) -> None:
     """Hold the run's folder and do the work, on every rank."""
     run = RunDir(config.run or RUNS / name)
-    with start_runtime(config.runtime) as runtime:
+    with start_runtime(config.runtime) as runtime, explaining_memory(run):
         if not runtime.is_main:
             work(config, run, runtime)
             return
@@ -116,7 +117,7 @@ def begin(name: str, config: StageConfig, run: RunDir, runtime: Runtime) -> Star
         if runtime.is_main:
             tokenizer.save(run.path)
             run.write_config({
-                "stage": name, "command": " ".join(sys.argv), "machine": machine(), "source": source,
+                "stage": name, **made_by(), "source": source,
                 "tokenizer_fingerprint": tokenizer.fingerprint, "config": to_json(replace(config, run=None)),
             })  # fmt: skip
             clear_leftovers(run)
@@ -223,8 +224,20 @@ def rows_at_once(config: StageConfig, start: Start, batch_rows: int = 0) -> int:
     return config.micro_rows or micro_rows(start.model.config, share, start.runtime)
 
 
+def outlook(runner: Runner, start: Start, load: Load, tokens: float | None = None) -> str:
+    """The memory that a stage needs, and the time that it takes to train on so many tokens."""
+    memory = in_gib(memory_needed(start.model.config, num_parameters(start.model), load, start.runtime))
+    flops = runner.course.flops_per_token * (tokens or 0) / start.runtime.world_size
+    return f"memory, about {memory}" + (f"; time, about {in_minutes(flops, runner.peak)}" if tokens else "")
+
+
+def num_parameters(model: GPT) -> int:
+    """Weights of a model."""
+    return sum(p.numel() for p in model.parameters())
+
+
 def write_stage_report(runner: Runner, start: Start, facts: dict[str, str]) -> None:
     """The report of a stage, with what it began with."""
-    parameters = sum(p.numel() for p in start.model.parameters())
+    parameters = num_parameters(start.model)
     model = f"{start.model.config.family}, {parameters:,} parameters"
     runner.report({"began with": start.source, "model": model} | facts, f"primer chat --run {start.run.path}")

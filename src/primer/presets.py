@@ -136,7 +136,7 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=3200, warmup_steps=10, decay=0.8),
+        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=2900, warmup_steps=10, decay=0.8),
         eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(

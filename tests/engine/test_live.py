@@ -1,6 +1,7 @@
 """The live engine against the engine alone."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Iterator
 from concurrent.futures import Future
 from contextlib import aclosing, contextmanager
@@ -65,19 +66,18 @@ def test_fifty_streams_are_each_what_they_are_alone() -> None:
         assert run(all_of_them(engine)) == [e[:limit] for e, limit in zip(expected, limits, strict=True)]
 
 
-def test_tokens_come_at_once_until_something_is_seen_and_then_at_a_pace() -> None:
-    found: list[tuple[float, list[Token]]] = []
+def test_tokens_come_at_once_until_something_is_seen_and_then_at_a_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, steps = itertools.count(1), itertools.count()
 
-    async def collect(engine: LiveEngine) -> None:
+    async def pieces(engine: LiveEngine) -> list[int]:
         request = Request([1, 2], SamplingConfig(temperature=1.0, max_tokens=300))
-        async for tokens in engine.stream(request, is_seen=lambda: len(found) >= 4):
-            found.append((perf_counter(), tokens))
+        return [len(tokens) async for tokens in engine.stream(request, is_seen=lambda: next(looks) > 3)]
 
-    with live() as engine, patch.object(live_module, "PACE", 0.02):
-        run(collect(engine))
-    assert [len(tokens) for _, tokens in found[:4]] == [1, 1, 1, 1]
-    assert sum(len(tokens) for _, tokens in found) == 300
-    assert len(found) <= 5 + (found[-1][0] - found[0][0]) / 0.02  # the last one waits for nothing
+    monkeypatch.setattr(live_module, "PACE", 20)
+    monkeypatch.setattr(live_module, "perf_counter", lambda: next(steps))  # a second a step
+    with live() as engine:
+        found = run(pieces(engine))
+    assert found == [1, 1, 1, 1, 17, *[20] * 13, 300 - 21 - 260]
 
 
 def test_many_answers_share_the_pieces_of_a_second() -> None:

@@ -66,8 +66,10 @@ class Ledger:
     def __init__(self, root: Path, preset: str, scale: float, price: float | None) -> None:
         """Raises ConfigError if the folder is of another preset."""
         self.path = root / LEDGER
-        begun: dict[str, Any] = {"preset": preset, "scale": scale, **made_by(), "price": None, "stages": {}}
-        self.kept: dict[str, Any] = read_json(self.path) if self.path.is_file() else begun
+        self.kept: dict[str, Any] = (
+            read_json(self.path) if self.path.is_file()
+            else {"preset": preset, "scale": scale, **made_by(), "price": None, "stages": {}}
+        )  # fmt: skip
         if (self.kept["preset"], self.kept["scale"]) != (preset, scale):
             raise ConfigError(
                 f"{root} is a run of the preset {self.kept['preset']!r} at scale {self.kept['scale']}. Give these, "

@@ -117,6 +117,11 @@ def run_python(code: str, limits: SandboxLimits | None = None, mechanism: Mechan
         return Watch(options, limits, mechanism).result()
 
 
+def output_of(code: str) -> str:
+    """What a program prints, for tasks that run what a model writes. Raises SandboxError as `run_python`."""
+    return run_python(code).output
+
+
 @cache
 def best_mechanism() -> Mechanism:
     """The strictest mechanism that works on this machine; found out once, by trying."""

@@ -83,9 +83,8 @@ class Scheduler:
     def passes(self) -> Iterator[tuple[range | NDArray[np.int64], NDArray[np.int64]]]:
         """What to read now: slots, and how many ids in each. First those that write, one id a row, then prompts."""
         unread = self.windows.unread(len(self.slots))
-        if len(unread) <= FEW and (unread == 1).all():  # nearly always
-            if len(unread):
-                yield range(len(unread)), unread
+        if 0 < len(unread) <= FEW and (unread == 1).all():  # nearly always
+            yield range(len(unread)), unread
             return
         if self.windows.has_loops and not any(row.targets for row in self.slots if row):
             yield from self._small_passes(unread)
@@ -121,7 +120,7 @@ class Scheduler:
         """These slots, the longest waiting first."""
         slots = np.flatnonzero(chosen)
         handles = [row.handle for slot in slots if (row := self.slots[slot])]
-        return slots[np.argsort(handles)] if handles else slots
+        return slots[np.argsort(handles)]
 
     def _close_gaps(self) -> None:
         """Move rows from the end into the slots of those that left, so that no pass computes rows that are gone."""

@@ -19,7 +19,7 @@ from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.engine import Engine
 from primer.engine.sample import load_to_generate, load_tokenizer
 from primer.engine.sampling import SamplingConfig
-from primer.engine.sandbox import run_python
+from primer.engine.sandbox import output_of
 from primer.engine.tools import named_tools
 from primer.evaluate.answers import score_questions
 from primer.evaluate.bytes import has_shards, measure_bytes
@@ -180,7 +180,7 @@ class Paper:
 
 def prepare(name: str, limit: int) -> Paper:
     """Open a task and read its questions. CORE's are read when they are asked: with their examples they are 60 MB."""
-    task = find_task(name, lambda code: run_python(code).output)
+    task = find_task(name, output_of)
     items = [] if isinstance(task, Core) else task.questions("test", limit)
     questions = [item for item in items if isinstance(item, Question)]
     return Paper(name, task, questions, [item for item in items if isinstance(item, Choice)])

@@ -9,6 +9,7 @@ from functools import cached_property
 from primer.core.errors import ConfigError
 from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.sampling import SamplingConfig
+from primer.engine.sandbox import output_of
 from primer.engine.tools import CALCULATOR
 from primer.evaluate.answers import score_questions
 from primer.evaluate.choice import score_choices
@@ -17,7 +18,6 @@ from primer.tasks.core import Core
 from primer.tasks.registry import find_task
 from primer.tasks.rows import TaskError
 from primer.tasks.task import Choice, Question
-from primer.train.mixture import run_in_sandbox
 from primer.train.stage import Start
 
 SIDE_BY_SIDE = 64  # answers
@@ -61,7 +61,7 @@ class Examination:
 
 def questions_of(name: str, limit: int) -> Sequence[Question] | Sequence[Choice]:
     """The first validation questions of a task, or else of its test. Raises as `Examination`."""
-    task = find_task(name, run_in_sandbox)
+    task = find_task(name, output_of)
     if isinstance(task, Core):
         raise ConfigError(f"--eval-tasks {name}: only `primer eval` measures CORE. Name other tasks.")
     try:

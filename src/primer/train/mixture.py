@@ -5,7 +5,7 @@ from glob import has_magic
 from pathlib import Path
 
 from primer.core.errors import ConfigError, suggest
-from primer.engine.sandbox import run_python
+from primer.engine.sandbox import output_of
 from primer.tasks.conversations import Conversations
 from primer.tasks.mixture import Endless, Mixture
 from primer.tasks.registry import all_tasks, find_task
@@ -45,16 +45,11 @@ def open_source(name: str, on_bad: OnBad) -> Task:
     """A task by its name, or else a file, a folder or the hub. Raises ConfigError for what is neither."""
     word, colon, _ = name.partition(":")
     if word in all_tasks():
-        return find_task(name, run_in_sandbox)
+        return find_task(name, output_of)
     is_bare = not colon and Path(name).name == name and not Path(name).suffix
     if word != "hf" and (colon or is_bare) and not has_magic(name) and not Path(name).exists():
         raise ConfigError(f"{name!r} is neither a task nor a file or folder; {suggest(word, [*all_tasks(), 'hf'])}")
     return Conversations(name, on_bad)
-
-
-def run_in_sandbox(code: str) -> str:
-    """What a program prints, for the tasks that run what a model writes."""
-    return run_python(code).output
 
 
 def size_of(mixture: Mixture, split: Split) -> int | None:

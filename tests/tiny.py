@@ -104,6 +104,7 @@ def options(data: Path, run: Path, **changes: Any) -> list[str]:
 
 def train_run(config: PretrainConfig, run: Path, runtime: Runtime = CPU) -> dict[str, Tensor]:
     """Train in this process; the final weights."""
+    torch.set_num_threads(runtime.threads)
     pretrain(config, RunDir(run), runtime)
     return final_weights(run)
 

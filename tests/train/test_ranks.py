@@ -1,6 +1,7 @@
 """Two gloo ranks compute what one does, and a run goes on with another number of them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,6 +47,28 @@ def test_torchrun_makes_the_weights_of_one_rank(shards_folder: Path, alone: Path
     assert tiny.furthest(tiny.final_weights(run), tiny.final_weights(alone)) < 1e-5
     assert validation_losses(run) == pytest.approx(validation_losses(alone), abs=1e-5)
     assert [row["step"] for row in RunDir(run).metrics() if "loss" in row] == list(range(1, 13))
+
+
+def test_the_threads_of_the_ranks_end_with_the_run(shards_folder: Path, tmp_path: Path) -> None:
+    """One that outlives the interpreter now and then aborts the process, all its work done."""
+    script = tmp_path / "rank.py"
+    script.write_text(
+        "import os\n"
+        "from primer.cli import main\n"
+        "main()\n"
+        "names = [open(f'/proc/self/task/{id}/comm').read().strip() for id in os.listdir('/proc/self/task')]\n"
+        "print('threads of gloo:', sum('gloo' in name for name in names))\n"
+    )
+    launch = "-m torch.distributed.run --standalone --nproc-per-node 2 --".split()
+    done = subprocess.run(
+        [sys.executable, *launch, str(script), *tiny.options(shards_folder, tmp_path / "run")],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.findall("threads of gloo: .*", done.stdout) == ["threads of gloo: 0"] * 2
 
 
 def test_a_run_goes_on_with_another_number_of_ranks(shards_folder: Path, alone: Path, tmp_path: Path) -> None:

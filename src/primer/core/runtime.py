@@ -3,12 +3,14 @@
 import ctypes
 import os
 import platform
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -60,7 +62,7 @@ class Runtime:
     rank: int = 0
     world_size: int = 1
     threads: int = 1
-    patient: Any = None
+    patient: Callable[[], Any] = lambda: None
     """The group of ranks that `barrier` waits in. Sums wait as long as PyTorch does, minutes: there nobody has work of
     its own, and a rank that does not come has failed."""
 
@@ -113,7 +115,7 @@ class Runtime:
     def barrier(self) -> None:
         """Wait for every rank, however long the first has work that the others need."""
         if self.world_size > 1:
-            dist.barrier(self.patient)
+            dist.barrier(self.patient())
 
     def synchronize(self) -> None:
         """Wait for the device, so that a clock reads true."""
@@ -203,15 +205,19 @@ def start_runtime(config: RuntimeConfig) -> Iterator[Runtime]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")
-    patient = None
-    if world_size > 1:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+    if world_size == 1:
+        yield Runtime(device, dtype, reason, threads=threads)
+        return
+    # A gloo group's threads end with the last reference to it. One that outlives the interpreter may still hold a
+    # tensor, and aborts the process. So PyTorch's module of collectives, whose default arguments are whatever group
+    # there is when it is imported (by torch._dynamo, say), is imported before there is one, and ours is held weakly.
+    import_module("torch.distributed.nn.functional")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    patient = weakref.ref(dist.new_group(backend="gloo", timeout=PATIENCE))
     try:
         yield Runtime(device, dtype, reason, rank, world_size, threads, patient)
     finally:
-        if world_size > 1:
-            dist.destroy_process_group()
+        dist.destroy_process_group()
 
 
 def keep_freed_memory() -> None:

@@ -136,8 +136,8 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=2900, warmup_steps=10, decay=0.8),
-        eval_every=0, save_every=250, tensorboard=False,
+        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=3050, warmup_steps=10, decay=0.8),
+        cut_words=0.3, eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(
         data=("curriculum", "curriculum:facts,known,unknown,personas"),  # what is true and what is asked for, twice

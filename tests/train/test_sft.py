@@ -58,6 +58,22 @@ def test_from_a_base_to_answers(chat_base: Path, tmp_path: Path) -> None:
     assert [(reply.finished, reply.messages) for reply in replies] == [("stop", (assistant(a),)) for _, a in pairs]
 
 
+def test_conversations_are_the_same_however_many_processes_write_them(
+    chat_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sft, "WORTH_FORKING", 0)
+    alone, begun = tiny.start(chat_base), tiny.start(chat_base)
+    begun = dataclasses.replace(begun, runtime=dataclasses.replace(begun.runtime, threads=2))
+    data = open_mixture(("curriculum",))
+    found = [list(take(data, "train", 5, start, 100_000, 0.3)) for start in (alone, begun)]
+    assert found[0] == found[1]
+    assert sum(len(conversation.ids) for conversation in found[0]) >= 100_000
+    plain = list(take(data, "train", 5, alone, 100_000))
+    assert plain != found[0]
+    decode = alone.tokenizer.decode
+    assert all(decode(a.ids) == decode(b.ids) for a, b in zip(plain, found[0], strict=False))
+
+
 def test_task_scores_beside_the_validation_loss(
     chat_base: Path, conversations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,9 +18,9 @@ Its header is given to it, and the line end after <|im_end|> belongs to the next
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from primer.core.errors import TokenizerError, UserError, suggest
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from primer.text.tokenizer import Tokenizer
 
 Role = Literal["system", "user", "assistant", "tool"]
+Encode: TypeAlias = Callable[[str], Iterable[int]]
+"""Text to ids."""
 
 MARKS = (
     *("<|pad|>", "<|im_start|>", "<|im_end|>"),
@@ -175,16 +177,22 @@ class ChatFormat:
         self._headers = {role: [self._start_id, *tokenizer.encode(f"{role}\n")] for role in get_args(Role)}
         self._line_end = tokenizer.encode("\n")
 
-    def render(self, messages: Sequence[Message], tools: Sequence[ToolDescription] = ()) -> Rendered:
+    def render(
+        self, messages: Sequence[Message], tools: Sequence[ToolDescription] = (), encode: Encode | None = None
+    ) -> Rendered:
         """The whole conversation, every turn of the assistant trained. Raises ConversationError for one that is none.
 
-        `tools` are described to the model in the system's turn.
+        `tools` are described to the model in the system's turn. `encode` writes what is said, in place of the
+        tokenizer (`Cuts.encode`).
         """
         check_conversation(messages)
         ids = [self.tokenizer.document_id]
         trained = [False]
         for message in with_tools(messages, tools):
-            header, said = self._headers[message.role], [*self._said(message), self.end_id]
+            header, said = (
+                self._headers[message.role],
+                [*self._said(message, encode or self.tokenizer.encode), self.end_id],
+            )
             is_assistant = message.role == "assistant"
             ids += [*header, *said, *self._line_end]
             trained += [False] * len(header) + [is_assistant] * len(said) + [False] * len(self._line_end)
@@ -198,7 +206,12 @@ class ChatFormat:
         """What follows the <|im_end|> of an assistant who called tools: a turn for each result, and its next header."""
         ids = list(self._line_end)
         for result in results:
-            ids += [*self._headers["tool"], *self._said(tool(result)), self.end_id, *self._line_end]
+            ids += [
+                *self._headers["tool"],
+                *self._said(tool(result), self.tokenizer.encode),
+                self.end_id,
+                *self._line_end,
+            ]
         return [*ids, *self._headers["assistant"]]
 
     def parse_reply(self, ids: Sequence[int]) -> Message:
@@ -222,12 +235,11 @@ class ChatFormat:
             text += piece
         return assistant(self.tokenizer.decode(text + reply).strip(), *calls)
 
-    def _said(self, message: Message) -> Iterable[int]:
+    def _said(self, message: Message, encode: Encode) -> Iterable[int]:
         """The ids between header and <|im_end|>."""
-        encode = self.tokenizer.encode
         if message.role == "tool":
             return [self._result_id, *encode(message.content), self._result_end_id]
-        ids = encode(message.content.strip())
+        ids = [*encode(message.content.strip())]
         for call in message.tool_calls:
             ids += [self._call_id, *encode(call.to_json()), self._call_end_id]
         return ids

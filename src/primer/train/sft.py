@@ -1,8 +1,9 @@
 """`primer sft`: a base model learns to converse. Only what the assistant says is a target."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from typing import Literal
 
 import torch
@@ -10,12 +11,14 @@ from torch import Tensor
 
 from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime
+from primer.core.workers import computed_ahead
 from primer.model.cache import Documents
 from primer.model.dropout import without_dropout
 from primer.model.gpt import GPT, IGNORE
 from primer.tasks.mixture import Mixture
 from primer.tasks.task import Split
-from primer.text.chat import Rendered
+from primer.text.chat import ChatFormat, Rendered
+from primer.text.cuts import Cuts
 from primer.train.batches import Batch
 from primer.train.conversation_rows import ConversationRows
 from primer.train.dial import decide_compile
@@ -39,6 +42,9 @@ from primer.train.stage import (
 
 DEFAULT_TOKENS = 2_000_000  # where a source has no end and no length is asked for
 VALIDATION_TOKENS = 40_000
+BLOCK = 500  # conversations that are written at once
+TOKENS_OF_ONE = 60  # of one conversation, about
+WORTH_FORKING = 10_000  # conversations; on one core they are two seconds
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,9 @@ class SFTConfig(StageConfig):
     """What to do with a row that is no conversation: stop and say which, or leave it out and count it."""
     tokens: int | None = None
     """Tokens to read; None: as many conversations as the sources hold, or 2 million tokens of one without end."""
+    cut_words: float = 0.0
+    """The share of numbers, and of words of several tokens, that are cut in another place than always: for small models
+    that must copy words and numbers which training never shows."""
     eval_tasks: tuple[str, ...] = ()
     """Tasks to be asked with every evaluation, named as `primer eval` does, with spaces between."""
     eval_questions: int = 64
@@ -116,7 +125,7 @@ def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
     examination = Examination(config.eval_tasks, config.eval_questions, start)
     data = open_mixture(config.data, config.on_bad)
     wanted = config.tokens or config.loop.num_steps * config.batch_rows * context
-    rows = pack(take(data, "train", seed, start, wanted), start, seed)
+    rows = pack(take(data, "train", seed, start, wanted, config.cut_words), start, seed)
     validation = pack(take(data, "validation", seed, start, VALIDATION_TOKENS), start, 0)
     keep_fingerprint(rows.fingerprint, run, runtime, config.resume)
     num_steps = config.loop.num_steps or rows.num_rows // config.batch_rows
@@ -144,18 +153,36 @@ def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
             write_stage_report(runner, start, {"data": ", ".join(config.data)})
 
 
-def take(data: Mixture, split: Split, seed: int, start: Start, tokens: int) -> Iterator[Rendered]:
+def take(
+    data: Mixture, split: Split, seed: int, start: Start, tokens: int, cut_words: float = 0.0
+) -> Iterator[Rendered]:
     """Rendered conversations, as many as have so many tokens (to train on again and again, to measure with once);
     0: every one once, or DEFAULT_TOKENS without end."""
     size = size_of(data, split)
     once = size is not None and (not tokens or split == "validation")
     left, room = tokens or DEFAULT_TOKENS, start.model.config.context + 1
-    for question in islice(data.stream(split, seed), size if once else None):
-        rendered = start.chat.render(question.prompt + question.answer)
+    firsts = range(0, size, BLOCK) if once and size else itertools.count(0, BLOCK)
+    cuts = Cuts(start.chat.tokenizer, cut_words)
+    block = partial(render_block, data, split, seed, start.chat, cuts, size if once else None)
+    is_much = size > WORTH_FORKING if once and size else left > WORTH_FORKING * TOKENS_OF_ONE
+    processes = start.runtime.threads if is_much else 1
+    for rendered in itertools.chain.from_iterable(computed_ahead(block, firsts, processes)):
         yield rendered
         left -= min(len(rendered.ids), room)  # the rest of a longer one is not read
         if left <= 0 and (tokens or not once):
             return
+
+
+def render_block(
+    data: Mixture, split: Split, seed: int, chat: ChatFormat, cuts: Cuts, size: int | None, first: int
+) -> list[Rendered]:
+    """BLOCK conversations from number `first` on, or up to the last."""
+    found = []
+    for number in range(first, min(first + BLOCK, size or first + BLOCK)):
+        question = data.numbered(split, seed, number)
+        said = (*question.prompt, *question.answer)
+        found.append(chat.render(said, encode=cuts.drawn(said, seed=seed << 40 | number)))
+    return found
 
 
 def pack(conversations: Iterable[Rendered], start: Start, seed: int) -> ConversationRows:

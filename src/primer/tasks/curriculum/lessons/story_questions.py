@@ -327,4 +327,4 @@ def text(draw: Draw) -> str:
     return f"{story.text} {' '.join(pairs)}"
 
 
-LESSON = Lesson("story_questions", question, text, weight=1.5, reinforce=True)
+LESSON = Lesson("story_questions", question, text, weight=1.4, reinforce=True)

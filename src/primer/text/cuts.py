@@ -1,0 +1,64 @@
+"""Words in other pieces than the tokenizer's, so that a model learns to copy pieces and not which one follows which.
+
+BPE writes a word the same way each time. A token that training has in few words is then always followed by the same
+one: where no conversation has the number 18, "18" is nothing but the beginning of 181 and 182, and a model that is to
+copy 18 adds a digit; "How" of "Howard" goes on as "How can I help you?". Subword regularisation (Kudo 2018, arXiv
+1804.10959; BPE-dropout, arXiv 1910.13267) draws other pieces now and then. Here a word has the same ones wherever it
+stands in a conversation, for what the assistant copies is what it reads.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from functools import lru_cache, partial
+
+from primer.text.chat import Encode, Message
+from primer.text.tokenizer import Tokenizer
+
+WORD = re.compile(r"[^\W\d_]{3,}|\d{2,}")
+
+
+class Cuts:
+    """Cuts words of one tokenizer in two, beside where it cuts them itself."""
+
+    def __init__(self, tokenizer: Tokenizer, share: float) -> None:
+        """`share`: of the words that can be cut, how many are."""
+        self.tokenizer, self.share = tokenizer, share
+        self._can_be_cut = lru_cache(maxsize=1 << 16)(self._has_several_pieces)
+
+    def drawn(self, messages: Sequence[Message], seed: int) -> Encode:
+        """How one conversation is to be encoded. The ids of a text are other ones; what they spell is the text.
+
+        Words are drawn from what others than the assistant say: numbers, and words that are several tokens anyway. The
+        assistant writes them as they were said and all others as always, so that there is nothing to guess.
+
+        >>> from primer.text.chat import user
+        >>> from primer.text.tokenizer import train_tokenizer
+        >>> tokenizer = train_tokenizer(["181 182 " * 9], vocab_size=273)
+        >>> encode = Cuts(tokenizer, share=1.0).drawn([user("181?")], seed=1)
+        >>> [tokenizer.decode([id]) for id in tokenizer.encode("181")], [tokenizer.decode([id]) for id in encode("181")]
+        (['18', '1'], ['1', '8', '1'])
+        """
+        if not self.share:
+            return self.tokenizer.encode
+        rng = random.Random(seed)
+        said = " ".join(message.content for message in messages if message.role != "assistant").lower()
+        places = {
+            word: rng.randrange(1, len(word))
+            for word in dict.fromkeys(WORD.findall(said))
+            if self._can_be_cut(word) and rng.random() < self.share
+        }
+        return partial(self._encode, places) if places else self.tokenizer.encode
+
+    def _has_several_pieces(self, word: str) -> bool:
+        return word[0].isdecimal() or len(self.tokenizer.encode(f" {word}")) > 1
+
+    def _encode(self, places: dict[str, int], text: str) -> list[int]:
+        ids: list[int] = []
+        begin = 0
+        for word in WORD.finditer(text):
+            if place := places.get(word[0].lower()):
+                end = word.start() + place
+                ids += self.tokenizer.encode(text[begin:end])
+                begin = end
+        return [*ids, *self.tokenizer.encode(text[begin:])]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from primer.core.errors import ConfigError
-from primer.core.workers import computed_ahead
+from primer.core.workers import Tell, computed_ahead, in_shares
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this process computes")
 
@@ -75,3 +75,53 @@ def is_running(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_shares_have_a_process_each_and_tell_what_is_done() -> None:
+    told: list[int] = []
+
+    def work(share: int, tell: Tell) -> tuple[int, int]:
+        for _ in range(100):
+            tell(1)
+        return share, os.getpid()
+
+    found = in_shares(work, 3, told.append)
+    assert [share for share, _ in found] == [0, 1, 2]
+    assert len({os.getpid(), *(pid for _, pid in found)}) == 4
+    assert sum(told) == 300
+    assert in_shares(lambda share, tell: share, 2) == [0, 1]
+
+
+def test_an_error_in_a_share_ends_the_others() -> None:
+    def work(share: int, tell: Tell) -> None:
+        if share == 0:
+            raise ConfigError("the first share is none")
+        time.sleep(600)
+
+    begun = time.monotonic()
+    with pytest.raises(ConfigError, match="the first share is none"):
+        in_shares(work, 2)
+    assert time.monotonic() - begun < 60
+
+
+def test_a_share_that_is_killed_is_an_error_and_no_wait() -> None:
+    with pytest.raises(ChildProcessError, match="exit code -9"):
+        in_shares(lambda share, tell: os.kill(os.getpid(), signal.SIGKILL) if share else time.sleep(600), 2)
+
+
+def test_what_is_raised_here_ends_all_shares(tmp_path: Path) -> None:
+    """Ctrl-C, say, while it waits."""
+
+    def work(share: int, tell: Tell) -> None:
+        (tmp_path / str(share)).write_text(str(os.getpid()))
+        while True:
+            tell(1)
+            time.sleep(0.01)
+
+    def stop(number: int) -> None:
+        if len(list(tmp_path.iterdir())) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_shares(work, 2, stop)
+    assert not any(is_running(int(file.read_text() or 0)) for file in tmp_path.iterdir())

@@ -10,7 +10,18 @@ import learned
 import pytest
 from learned import by_heart, calculate
 
-from primer.engine.dialogue import Answered, AnswerOptions, Called, Dialogue, Finished, Reply, Said, chat_engine, show
+from primer.engine.dialogue import (
+    WORTH_FORKING,
+    Answered,
+    AnswerOptions,
+    Called,
+    Dialogue,
+    Finished,
+    Reply,
+    Said,
+    chat_engine,
+    show,
+)
 from primer.engine.engine import Engine
 from primer.engine.request import Token
 from primer.engine.sampling import SamplingConfig
@@ -62,6 +73,20 @@ def test_answers_side_by_side_with_their_tools() -> None:
     for messages, reply in zip(LEARNED * 2, replies, strict=True):
         assert list(reply.messages) == messages[1:]
         assert reply.finished == "stop"
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_answers_are_the_same_whatever_number_of_processes_writes_them(temperature: float) -> None:
+    """Each draws as it would alone, and calls tools of its own."""
+    conversations = [LEARNED[i % len(LEARNED)][:1] for i in range(3 * WORTH_FORKING)]
+    sampling = SamplingConfig(temperature=temperature, max_tokens=60, seed=3)
+    alone = dialogue().reply(conversations, sampling)
+    told: list[int] = []
+    shared = Dialogue(learned_engine(), chat(), (CALCULATOR,), processes=3).reply(conversations, sampling, told.append)
+    assert shared == alone
+    assert sum(told) == len(conversations)
+    assert any(message.role == "tool" for reply in shared for message in reply.messages)
+    assert dialogue().reply(conversations[:4], sampling) == alone[:4]  # this process's engine is as it was
 
 
 def test_ids_and_who_chose_them_are_what_training_sees() -> None:

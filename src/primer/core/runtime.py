@@ -71,6 +71,11 @@ class Runtime:
         """Whether this rank prints and writes."""
         return self.rank == 0
 
+    @property
+    def processes(self) -> int:
+        """How many forks of this process have a core each (`core/workers.py`): one where a GPU computes."""
+        return self.threads if self.device.type == "cpu" else 1
+
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads)

@@ -1,4 +1,8 @@
-"""Pure Python on several cores."""
+"""Pure Python on several cores: in forks of this process, as those of PyTorch's DataLoader.
+
+A fork has all that this process has, without it being sent; only what it is asked and answers goes through a pipe. What
+does not survive a fork is left alone there: CUDA, threads, and PyTorch's operations on more than one thread.
+"""
 
 import ctypes
 import signal
@@ -8,30 +12,33 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from multiprocessing.connection import Connection
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+Tell: TypeAlias = Callable[[int], None]
+"""Is told how many more are done."""
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+CAN_FORK = sys.platform == "linux"  # macOS's own libraries do not survive it
+FORKS = get_context("fork") if CAN_FORK else None
+TELL_EVERY = 0.1  # seconds
 
 _function: Callable[[Any], Any]
-"""In a worker: what it computes."""
+"""In a fork of `computed_ahead`: what it computes."""
 
 
 def computed_ahead(function: Callable[[T], R], items: Iterable[T], processes: int) -> Iterator[R]:
     """function of each item, in order; a few are computed ahead, by so many processes. The items may be without end.
+    One process is this one.
 
-    The processes are forks of this one, as those of PyTorch's DataLoader: `function` has all that it refers to, and
-    nothing but items and results is sent. It must leave to this process what does not survive a fork: CUDA, and
-    PyTorch's operations on several threads. With one process, or where there are no such forks, this one computes.
-
-    Raises what `function` raises, and BrokenProcessPool if a worker is killed.
+    Raises what `function` raises, and BrokenProcessPool if a fork is killed.
     """
-    if processes < 2 or sys.platform != "linux":
+    if processes < 2 or not CAN_FORK:
         yield from map(function, items)
         return
     rest = iter(items)
-    with ProcessPoolExecutor(processes, get_context("fork"), _begin, (function,)) as pool:
+    with ProcessPoolExecutor(processes, FORKS, _begin, (function,)) as pool:
         try:
             ahead = deque(pool.submit(_compute, item) for item in islice(rest, 2 * processes))
             while ahead:
@@ -42,7 +49,58 @@ def computed_ahead(function: Callable[[T], R], items: Iterable[T], processes: in
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin(function: Callable[[Any], Any]) -> None:
+def in_shares(work: Callable[[int, Tell], R], processes: int, tell: Tell | None = None) -> list[R]:
+    """work(0, tell), work(1, tell) and so on, each in a process of its own; what they tell is told here, in sums.
+
+    Raises what `work` raises, and ChildProcessError if a fork is killed. Whatever is raised here ends all of them.
+    """
+    assert FORKS is not None
+    count = FORKS.Value("q")
+
+    def add(number: int) -> None:
+        with count.get_lock():
+            count.value += number
+
+    def begin(share: int, answer: Connection) -> None:
+        _begin(None)
+        try:
+            answer.send((work(share, add), None))
+        except BaseException as error:
+            answer.send((None, error))
+
+    forks, receivers = [], []
+    results: dict[int, R] = {}
+    told = 0
+    try:
+        for share in range(processes):
+            receiver, sender = FORKS.Pipe(duplex=False)
+            forks.append(FORKS.Process(target=begin, args=(share, sender), daemon=True))
+            receivers.append(receiver)
+            forks[-1].start()
+            sender.close()  # held here or by the next fork, a fork's death would not be the end of its pipe
+        while len(results) < processes:
+            for share, receiver in enumerate(receivers):
+                if share in results or not receiver.poll(TELL_EVERY / processes):
+                    continue
+                try:
+                    results[share], error = receiver.recv()
+                except EOFError:
+                    forks[share].join()
+                    raise ChildProcessError(f"a process was killed (exit code {forks[share].exitcode})") from None
+                if error is not None:
+                    raise error
+            if tell and count.value > told:
+                now = count.value
+                tell(now - told)
+                told = now
+    finally:
+        for fork in forks:
+            fork.kill()
+            fork.join()
+    return [results[share] for share in range(processes)]
+
+
+def _begin(function: Any) -> None:
     global _function
     _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; it is the parent who answers

@@ -6,12 +6,15 @@ The terminal, the server, evaluation and RL rollouts all talk through a `Dialogu
 import math
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import torch
+
+from primer.core.workers import CAN_FORK, Tell, in_shares
 from primer.engine.engine import Engine
 from primer.engine.request import Constraint, Fed, OnStop, Request, Token
 from primer.engine.sampling import SamplingConfig
@@ -23,6 +26,7 @@ from primer.text.chat import ChatFormat, ConversationError, Message, ToolCall, T
 
 End = Literal["stop", "length", "calls"]
 
+WORTH_FORKING = 16  # conversations for each process
 TOOL_THREADS = 4  # they mostly wait for the sandbox's processes
 
 
@@ -135,13 +139,18 @@ class Dialogue:
         tools: Sequence[Tool] = (),
         max_calls: int = 4,
         describe_tools: bool = False,
+        processes: int = 1,
     ) -> None:
         """At most `max_calls` tool calls are run in one answer. Without tools, a call ends the answer unrun.
 
         `describe_tools` puts them into the prompt, for models that learned to read about tools: the calculator alone
         costs 200 tokens of a small vocabulary. One that was trained with its tools knows them.
+
+        Replies to many conversations are shared out to as many `processes`, each with one core and its part of the
+        engine's slots: on a CPU half of what a small model takes is Python. The answers are the same.
         """
         self.engine, self.chat, self.tools, self.max_calls = engine, chat, tools, max_calls
+        self.processes = processes if CAN_FORK else 1
         self.described = tuple(tools) if describe_tools else ()
         self.threads = ThreadPoolExecutor(TOOL_THREADS, "tools")  # starts them when they are needed
 
@@ -172,7 +181,7 @@ class Dialogue:
         self,
         conversations: Sequence[Sequence[Message]],
         sampling: SamplingConfig,
-        tell: Callable[[int], None] | None = None,
+        tell: Tell | None = None,
     ) -> list[Reply]:
         """The answer to each conversation, side by side. For several samples give one several times. `tell` is told of
         each that is complete.
@@ -182,6 +191,21 @@ class Dialogue:
         answers = [
             self.open(messages, sampling, AnswerOptions(sample=sample)) for sample, messages in enumerate(conversations)
         ]
+        processes = min(self.processes, len(answers) // WORTH_FORKING)
+        if processes < 2:
+            return self._write(answers, tell)
+
+        def write_share(share: int, tell: Tell) -> list[Reply]:
+            torch.set_num_threads(1)
+            self.threads = ThreadPoolExecutor(TOOL_THREADS, "tools")  # the parent's do not exist here
+            self.engine.rows.num_slots = -(-self.engine.rows.num_slots // processes)
+            return self._write(answers[share::processes], tell)
+
+        shares = in_shares(write_share, processes, tell)
+        return [shares[i % processes][i // processes] for i in range(len(answers))]
+
+    def _write(self, answers: Sequence["Answer"], tell: Tell | None) -> list[Reply]:
+        """The answers, side by side."""
         for token in self.engine.run([answer.request for answer in answers]):
             answers[token.row].push(token)
             if tell and token.finished:

@@ -117,7 +117,8 @@ class Subject:
     def dialogue(self) -> Dialogue:
         """The model as an assistant."""
         engine = chat_engine(self.model, self.chat, self.config.batch or num_slots(self.model.config))
-        return Dialogue(engine, self.chat, named_tools(self.config.tools), self.config.max_calls)
+        tools, processes = named_tools(self.config.tools), self.runtime.processes
+        return Dialogue(engine, self.chat, tools, self.config.max_calls, processes=processes)
 
 
 def num_slots(config: GPTConfig) -> int:

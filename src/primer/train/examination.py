@@ -39,7 +39,7 @@ class Examination:
     def dialogue(self) -> Dialogue:
         """The model as an assistant."""
         engine = chat_engine(self.start.model, self.start.chat, SIDE_BY_SIDE)
-        return Dialogue(engine, self.start.chat, (CALCULATOR,))
+        return Dialogue(engine, self.start.chat, (CALCULATOR,), processes=self.start.runtime.processes)
 
     @property
     def num_answers(self) -> int:

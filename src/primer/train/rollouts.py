@@ -56,7 +56,8 @@ class Sampler:
         """Raises ConfigError or CorpusError for tasks that cannot be asked, or tools that there are not."""
         self.config, self.start = config, start
         engine = chat_engine(start.model, start.chat)
-        self.dialogue = Dialogue(engine, start.chat, named_tools(config.tools), config.max_calls)
+        tools, processes = named_tools(config.tools), start.runtime.processes
+        self.dialogue = Dialogue(engine, start.chat, tools, config.max_calls, processes=processes)
         self.questions = self.questions_of("train")
 
     def questions_of(self, split: Split) -> "Questions":

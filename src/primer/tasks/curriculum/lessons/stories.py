@@ -192,4 +192,4 @@ def text(draw: Draw) -> str:
     return titled(title, story.text)
 
 
-LESSON = Lesson("stories", question, text, weight=1.3)
+LESSON = Lesson("stories", question, text, weight=1.1)

@@ -136,7 +136,7 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=3050, warmup_steps=10, decay=0.8),
+        batch_rows=16, micro_rows=8, optim=LAPTOP_RATES, loop=LoopConfig(num_steps=2850, warmup_steps=10, decay=0.8),
         cut_words=0.3, eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(
@@ -148,7 +148,7 @@ LAPTOP = Speedrun(
     rl=RLConfig(
         tasks=("curriculum:stories",), replay=("curriculum",), replay_weight=0.5,  # long answers alone cost the others
         prompts=6, max_tokens=160, eval_prompts=48, merge=0.75,
-        loop=LoopConfig(num_steps=42, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
+        loop=LoopConfig(num_steps=36, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.003, embed_lr=0.006, ngram_lr=0.0012, head_lr=0.0004),
     ),
     documents=6000,

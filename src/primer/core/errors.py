@@ -8,6 +8,7 @@
     │   ├── CheckpointError  weights that are missing, damaged or of another shape
     │   └── RunInUseError    a run folder that a live process is writing to
     ├── TrainingError        training cannot go on: loss is not finite, again and again (exit code 1)
+    ├── LostProcessError     a process that computed for this one was killed (exit code 1)
     └── Interrupted          Ctrl-C, after everything has been saved (exit code 130)
 
 The command line prints the message of a PrimerError without a traceback. Anything else is a bug
@@ -52,6 +53,16 @@ class RunInUseError(UserError):
 
 class TrainingError(PrimerError):
     """Training cannot go on."""
+
+
+class LostProcessError(PrimerError):
+    """A process that computed for this one was killed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process that computed for this one was killed, most likely for want of memory. Try it with --threads 1, "
+            "and go on with --resume where something is saved."
+        )
 
 
 class Interrupted(PrimerError):

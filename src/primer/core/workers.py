@@ -10,10 +10,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeAlias, TypeVar
+
+from primer.core.errors import LostProcessError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,7 +35,7 @@ def computed_ahead(function: Callable[[T], R], items: Iterable[T], processes: in
     """function of each item, in order; a few are computed ahead, by so many processes. The items may be without end.
     One process is this one.
 
-    Raises what `function` raises, and BrokenProcessPool if a fork is killed.
+    Raises what `function` raises, and LostProcessError if a fork is killed.
     """
     if processes < 2 or not CAN_FORK:
         yield from map(function, items)
@@ -45,6 +48,8 @@ def computed_ahead(function: Callable[[T], R], items: Iterable[T], processes: in
                 result = ahead.popleft().result()
                 ahead.extend(pool.submit(_compute, item) for item in islice(rest, 1))
                 yield result
+        except BrokenProcessPool:
+            raise LostProcessError from None
         finally:  # nobody wants the others
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -52,7 +57,7 @@ def computed_ahead(function: Callable[[T], R], items: Iterable[T], processes: in
 def in_shares(work: Callable[[int, Tell], R], processes: int, tell: Tell | None = None) -> list[R]:
     """work(0, tell), work(1, tell) and so on, each in a process of its own; what they tell is told here, in sums.
 
-    Raises what `work` raises, and ChildProcessError if a fork is killed. Whatever is raised here ends all of them.
+    Raises what `work` raises, and LostProcessError if a fork is killed. Whatever is raised here ends all of them.
     """
     assert FORKS is not None
     count = FORKS.Value("q")
@@ -85,8 +90,7 @@ def in_shares(work: Callable[[int, Tell], R], processes: int, tell: Tell | None 
                 try:
                     results[share], error = receiver.recv()
                 except EOFError:
-                    forks[share].join()
-                    raise ChildProcessError(f"a process was killed (exit code {forks[share].exitcode})") from None
+                    raise LostProcessError from None
                 if error is not None:
                     raise error
             if tell and count.value > told:

@@ -151,6 +151,7 @@ class Dialogue:
         """
         self.engine, self.chat, self.tools, self.max_calls = engine, chat, tools, max_calls
         self.processes = processes if CAN_FORK else 1
+        self.has_written = False
         self.described = tuple(tools) if describe_tools else ()
         self.threads = ThreadPoolExecutor(TOOL_THREADS, "tools")  # starts them when they are needed
 
@@ -199,13 +200,16 @@ class Dialogue:
             torch.set_num_threads(1)
             self.threads = ThreadPoolExecutor(TOOL_THREADS, "tools")  # the parent's do not exist here
             self.engine.rows.num_slots = -(-self.engine.rows.num_slots // processes)
-            return self._write(answers[share::processes], tell)
+            return self._write(rest[share::processes], tell)
 
+        num_here = 0 if self.has_written else 1  # compiled loops are loaded here once, or each fork would load them
+        here, rest = self._write(answers[:num_here], tell), answers[num_here:]
         shares = in_shares(write_share, processes, tell)
-        return [shares[i % processes][i // processes] for i in range(len(answers))]
+        return here + [shares[i % processes][i // processes] for i in range(len(rest))]
 
     def _write(self, answers: Sequence["Answer"], tell: Tell | None) -> list[Reply]:
         """The answers, side by side."""
+        self.has_written = True
         for token in self.engine.run([answer.request for answer in answers]):
             answers[token.row].push(token)
             if tell and token.finished:

@@ -74,6 +74,13 @@ def test_conversations_are_the_same_however_many_processes_write_them(
     assert all(decode(a.ids) == decode(b.ids) for a, b in zip(plain, found[0], strict=False))
 
 
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_of_words_that_is_none(chat_base: Path, conversations: Path, tmp_path: Path, share: float) -> None:
+    config = tiny.stage_config(SFTConfig, chat_base, tmp_path / "run", data=(str(conversations),), cut_words=share)
+    with pytest.raises(ConfigError, match="--cut-words"):
+        sft.main(config)
+
+
 def test_task_scores_beside_the_validation_loss(
     chat_base: Path, conversations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

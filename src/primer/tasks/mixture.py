@@ -46,6 +46,11 @@ class Mixture:
         part, rank = self._block(seed, block)[place]
         return self._reader(part, split, seed)(block * self.shares[part] + rank)
 
+    def open(self, split: Split, seed: int) -> None:
+        """Read all that any question takes: forks of this process then have it in common."""
+        for part in range(len(self.parts)):
+            self._reader(part, split, seed)
+
     def stream(self, split: Split, seed: int, first: int = 0) -> Iterator[Question]:
         """Questions without end, from number `first` on."""
         return (self.numbered(split, seed, number) for number in itertools.count(first))

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from primer.core.errors import ConfigError
 from primer.core.rundir import RunDir
 from primer.core.runtime import Runtime
 from primer.core.workers import computed_ahead
@@ -42,7 +43,7 @@ from primer.train.stage import (
 
 DEFAULT_TOKENS = 2_000_000  # where a source has no end and no length is asked for
 VALIDATION_TOKENS = 40_000
-BLOCK = 500  # conversations that are written at once
+BLOCK = 100  # conversations that are written at once
 TOKENS_OF_ONE = 60  # of one conversation, about
 WORTH_FORKING = 10_000  # conversations; on one core they are two seconds
 
@@ -122,6 +123,8 @@ def sft(config: SFTConfig, run: RunDir, runtime: Runtime) -> None:
     """Train from the beginning, or from where the run stopped."""
     start = begin("sft", config, run, runtime)
     context, seed = start.model.config.context, config.loop.seed
+    if not 0 <= config.cut_words <= 1:
+        raise ConfigError(f"--cut-words is {config.cut_words}, and must be a share, from 0 to 1.")
     examination = Examination(config.eval_tasks, config.eval_questions, start)
     data = open_mixture(config.data, config.on_bad)
     wanted = config.tokens or config.loop.num_steps * config.batch_rows * context
@@ -161,10 +164,11 @@ def take(
     size = size_of(data, split)
     once = size is not None and (not tokens or split == "validation")
     left, room = tokens or DEFAULT_TOKENS, start.model.config.context + 1
-    firsts = range(0, size, BLOCK) if once and size else itertools.count(0, BLOCK)
-    cuts = Cuts(start.chat.tokenizer, cut_words)
-    block = partial(render_block, data, split, seed, start.chat, cuts, size if once else None)
-    is_much = size > WORTH_FORKING if once and size else left > WORTH_FORKING * TOKENS_OF_ONE
+    end = size if once else None
+    firsts = itertools.count(0, BLOCK) if end is None else range(0, end, BLOCK)
+    is_much = left > WORTH_FORKING * TOKENS_OF_ONE if end is None else end > WORTH_FORKING
+    data.open(split, seed)
+    block = partial(render_block, data, split, seed, start.chat, Cuts(start.chat.tokenizer, cut_words), end)
     processes = start.runtime.threads if is_much else 1
     for rendered in itertools.chain.from_iterable(computed_ahead(block, firsts, processes)):
         yield rendered
@@ -174,11 +178,11 @@ def take(
 
 
 def render_block(
-    data: Mixture, split: Split, seed: int, chat: ChatFormat, cuts: Cuts, size: int | None, first: int
+    data: Mixture, split: Split, seed: int, chat: ChatFormat, cuts: Cuts, end: int | None, first: int
 ) -> list[Rendered]:
-    """BLOCK conversations from number `first` on, or up to the last."""
+    """BLOCK conversations from number `first` on, or up to the `end`."""
     found = []
-    for number in range(first, min(first + BLOCK, size or first + BLOCK)):
+    for number in range(first, first + BLOCK if end is None else min(first + BLOCK, end)):
         question = data.numbered(split, seed, number)
         said = (*question.prompt, *question.answer)
         found.append(chat.render(said, encode=cuts.drawn(said, seed=seed << 40 | number)))

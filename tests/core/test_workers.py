@@ -124,3 +124,12 @@ def test_what_is_raised_here_ends_all_shares(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         in_shares(work, 2, stop)
     assert not any(is_running(int(file.read_text() or 0)) for file in tmp_path.iterdir())
+
+
+def test_where_a_share_failed_is_told() -> None:
+    def work(share: int, tell: Tell) -> None:
+        raise KeyError("deep inside")
+
+    with pytest.raises(KeyError) as failed:
+        in_shares(work, 2)
+    assert "in work" in failed.value.__notes__[0]

@@ -20,6 +20,7 @@ from primer.engine.dialogue import (
     Reply,
     Said,
     chat_engine,
+    deal,
     show,
 )
 from primer.engine.engine import Engine
@@ -87,6 +88,13 @@ def test_answers_are_the_same_whatever_number_of_processes_writes_them(temperatu
     assert sum(told) == len(conversations)
     assert any(message.role == "tool" for reply in shared for message in reply.messages)
     assert dialogue().reply(conversations[:4], sampling) == alone[:4]  # this process's engine is as it was
+
+
+def test_samples_of_one_prompt_are_written_by_one_process() -> None:
+    """But for many of one, which all share."""
+    one, other = (dialogue().open(messages[:1], GREEDY) for messages in LEARNED[:2])
+    assert deal([one] * 3 + [other] * 2 + [one], 2) == [[0, 1, 2, 5], [3, 4]]
+    assert [len(share) for share in deal([one] * 4 * WORTH_FORKING, 2)] == [2 * WORTH_FORKING] * 2
 
 
 def test_ids_and_who_chose_them_are_what_training_sees() -> None:

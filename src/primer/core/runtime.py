@@ -63,8 +63,8 @@ class Runtime:
     world_size: int = 1
     threads: int = 1
     patient: Callable[[], Any] = lambda: None
-    """The group of ranks that `barrier` waits in. Sums wait as long as PyTorch does, minutes: there nobody has work of
-    its own, and a rank that does not come has failed."""
+    """Gives the group of ranks that `barrier` waits in. Sums wait as long as PyTorch does, minutes: there nobody has
+    work of its own, and a rank that does not come has failed."""
 
     @property
     def is_main(self) -> bool:

@@ -5,8 +5,10 @@ does not survive a fork is left alone there: CUDA, threads, and PyTorch's operat
 """
 
 import ctypes
+import os
 import signal
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -40,18 +42,18 @@ def computed_ahead(function: Callable[[T], R], items: Iterable[T], processes: in
     if processes < 2 or not CAN_FORK:
         yield from map(function, items)
         return
-    rest = iter(items)
-    with ProcessPoolExecutor(processes, FORKS, _begin, (function,)) as pool:
-        try:
-            ahead = deque(pool.submit(_compute, item) for item in islice(rest, 2 * processes))
-            while ahead:
-                result = ahead.popleft().result()
-                ahead.extend(pool.submit(_compute, item) for item in islice(rest, 1))
-                yield result
-        except BrokenProcessPool:
-            raise LostProcessError from None
-        finally:  # nobody wants the others
-            pool.shutdown(wait=False, cancel_futures=True)
+    rest, parent = iter(items), os.getpid()
+    pool = ProcessPoolExecutor(processes, FORKS, _begin, (parent, function))
+    try:
+        ahead = deque(pool.submit(_compute, item) for item in islice(rest, 2 * processes))
+        while ahead:
+            result = ahead.popleft().result()
+            ahead.extend(pool.submit(_compute, item) for item in islice(rest, 1))
+            yield result
+    except BrokenProcessPool:
+        raise LostProcessError from None
+    finally:  # nobody wants the others
+        pool.shutdown(cancel_futures=True)
 
 
 def in_shares(work: Callable[[int, Tell], R], processes: int, tell: Tell | None = None) -> list[R]:
@@ -60,28 +62,31 @@ def in_shares(work: Callable[[int, Tell], R], processes: int, tell: Tell | None 
     Raises what `work` raises, and LostProcessError if a fork is killed. Whatever is raised here ends all of them.
     """
     assert FORKS is not None
-    count = FORKS.Value("q")
-
-    def add(number: int) -> None:
-        with count.get_lock():
-            count.value += number
+    counts, parent = FORKS.RawArray("q", processes), os.getpid()
 
     def begin(share: int, answer: Connection) -> None:
-        _begin(None)
+        _begin(parent, None)
+
+        def count(number: int) -> None:
+            counts[share] += number
+
         try:
-            answer.send((work(share, add), None))
-        except BaseException as error:
+            answer.send((work(share, count), None))
+        except Exception as error:
+            error.add_note(traceback.format_exc())  # a traceback itself cannot be sent
             answer.send((None, error))
 
-    forks, receivers = [], []
+    forks = []
+    receivers: list[Connection] = []
     results: dict[int, R] = {}
     told = 0
     try:
         for share in range(processes):
             receiver, sender = FORKS.Pipe(duplex=False)
-            forks.append(FORKS.Process(target=begin, args=(share, sender), daemon=True))
+            fork = FORKS.Process(target=begin, args=(share, sender), daemon=True)
+            fork.start()
+            forks.append(fork)
             receivers.append(receiver)
-            forks[-1].start()
             sender.close()  # held here or by the next fork, a fork's death would not be the end of its pipe
         while len(results) < processes:
             for share, receiver in enumerate(receivers):
@@ -89,12 +94,11 @@ def in_shares(work: Callable[[int, Tell], R], processes: int, tell: Tell | None 
                     continue
                 try:
                     results[share], error = receiver.recv()
-                except EOFError:
+                except (EOFError, OSError):
                     raise LostProcessError from None
                 if error is not None:
                     raise error
-            if tell and count.value > told:
-                now = count.value
+            if tell and (now := sum(counts)) > told:
                 tell(now - told)
                 told = now
     finally:
@@ -104,11 +108,13 @@ def in_shares(work: Callable[[int, Tell], R], processes: int, tell: Tell | None 
     return [results[share] for share in range(processes)]
 
 
-def _begin(function: Any) -> None:
+def _begin(parent: int, function: Any) -> None:
     global _function
     _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; it is the parent who answers
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # or they would hold the lock of a run that was killed
+    if os.getppid() != parent:  # it died before that
+        os._exit(1)
 
 
 def _compute(item: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -22,11 +23,13 @@ from primer.engine.stops import Piece
 from primer.engine.tools import Tool, run_call
 from primer.engine.turns import TurnText
 from primer.model.gpt import GPT
+from primer.model.prepared import loops_in_common
 from primer.text.chat import ChatFormat, ConversationError, Message, ToolCall, ToolDescription, assistant, tool
 
 End = Literal["stop", "length", "calls"]
 
 WORTH_FORKING = 16  # conversations for each process
+SMALL = 30_000_000  # weights of the products; of larger models most of the time is theirs, and all cores read them once
 TOOL_THREADS = 4  # they mostly wait for the sandbox's processes
 
 
@@ -126,6 +129,24 @@ def chat_engine(model: GPT, chat: ChatFormat, num_slots: int = 64) -> Engine:
     return Engine(model, chat.tokenizer.vocab_size, set(special_ids.values()) - written, num_slots)
 
 
+def num_weights(model: GPT) -> int:
+    """Of the products."""
+    return sum(parameter.numel() for _, parameter, _ in model.matrices())
+
+
+def deal(answers: Sequence["Answer"], processes: int) -> list[list[int]]:
+    """Numbers of answers for each process. Up to WORTH_FORKING neighbours with one prompt, which is read once for all
+    of them, stay together."""
+    shares: list[list[int]] = [[] for _ in range(processes)]
+    turn = run = 0
+    for i, answer in enumerate(answers):
+        run += 1
+        if i and (answer.prompt != answers[i - 1].prompt or run > WORTH_FORKING):
+            turn, run = turn + 1, 1
+        shares[turn % processes].append(i)
+    return shares
+
+
 class Dialogue:
     """An assistant: a chat model, the tools that it may use, and how often.
 
@@ -147,11 +168,11 @@ class Dialogue:
         costs 200 tokens of a small vocabulary. One that was trained with its tools knows them.
 
         Replies to many conversations are shared out to as many `processes`, each with one core and its part of the
-        engine's slots: on a CPU half of what a small model takes is Python. The answers are the same.
+        engine's slots, where the model is small: on a CPU half of what it takes is Python. The answers are the same.
         """
         self.engine, self.chat, self.tools, self.max_calls = engine, chat, tools, max_calls
-        self.processes = processes if CAN_FORK else 1
-        self.has_written = False
+        self.processes = processes if processes > 1 and CAN_FORK and num_weights(engine.model) < SMALL else 1
+        self.has_forked = False
         self.described = tuple(tools) if describe_tools else ()
         self.threads = ThreadPoolExecutor(TOOL_THREADS, "tools")  # starts them when they are needed
 
@@ -192,24 +213,27 @@ class Dialogue:
         answers = [
             self.open(messages, sampling, AnswerOptions(sample=sample)) for sample, messages in enumerate(conversations)
         ]
-        processes = min(self.processes, len(answers) // WORTH_FORKING)
+        processes = min(self.processes, self.engine.rows.num_slots, len(answers) // WORTH_FORKING)
         if processes < 2:
             return self._write(answers, tell)
+        if not self.has_forked:  # compiled loops are loaded here, or each fork would load them
+            self._write([self.open(conversations[0], sampling)], None)
+            self.has_forked = True
+        shares = deal(answers, processes)
 
         def write_share(share: int, tell: Tell) -> list[Reply]:
             torch.set_num_threads(1)
             self.threads = ThreadPoolExecutor(TOOL_THREADS, "tools")  # the parent's do not exist here
-            self.engine.rows.num_slots = -(-self.engine.rows.num_slots // processes)
-            return self._write(rest[share::processes], tell)
+            self.engine.rows.num_slots //= processes
+            return self._write([answers[i] for i in shares[share]], tell)
 
-        num_here = 0 if self.has_written else 1  # compiled loops are loaded here once, or each fork would load them
-        here, rest = self._write(answers[:num_here], tell), answers[num_here:]
-        shares = in_shares(write_share, processes, tell)
-        return here + [shares[i % processes][i // processes] for i in range(len(rest))]
+        with loops_in_common(self.engine.model):
+            written = in_shares(write_share, processes, tell)
+        found = dict(zip(chain(*shares), chain(*written), strict=True))
+        return [found[i] for i in range(len(answers))]
 
     def _write(self, answers: Sequence["Answer"], tell: Tell | None) -> list[Reply]:
         """The answers, side by side."""
-        self.has_written = True
         for token in self.engine.run([answer.request for answer in answers]):
             answers[token.row].push(token)
             if tell and token.finished:

@@ -13,7 +13,7 @@ from typing import Any
 
 from primer.core.errors import ConfigError, suggest
 from primer.engine.calculator import calculate
-from primer.engine.sandbox import SandboxLimits, run_python
+from primer.engine.sandbox import SandboxLimits, best_mechanism, run_python
 from primer.text.chat import ToolCall
 
 JSON_TYPES: dict[str, tuple[type, ...]] = {
@@ -105,6 +105,7 @@ CALCULATOR = Tool(
 
 def python_tool(limits: SandboxLimits | None = None) -> Tool:
     """Python in the sandbox, each call in a process of its own that remembers nothing of the last."""
+    best_mechanism()  # is found out once, and not by each fork of this process
     return Tool(
         "python",
         "Runs a Python program and returns what it prints.",

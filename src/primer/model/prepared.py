@@ -6,7 +6,8 @@ Legend of shapes: N tokens, C width, V vocabulary, L layers, O outputs and I inp
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -47,6 +48,18 @@ def prepare_to_generate(model: GPT, weights: Weights = "auto") -> GPT:
     for linear in (module for module in model.modules() if isinstance(module, Linear)):
         linear.weight = nn.Parameter(linear.weight.detach().to(model.compute_dtype), requires_grad=False)
     return model
+
+
+@contextmanager
+def loops_in_common(model: GPT) -> Iterator[None]:
+    """While a model's forks write: its loops, made once for all of them."""
+    given = model.loops
+    if Loops.can_run(model):
+        model.loops = given or Loops(model)
+    try:
+        yield
+    finally:
+        model.loops = given
 
 
 class Loops:

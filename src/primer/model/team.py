@@ -11,6 +11,7 @@ delete `__pycache__`.
 """
 
 import atexit
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -189,6 +190,8 @@ class Team:
 
 
 TEAMS: dict[int, Team] = {}
+if hasattr(os, "register_at_fork"):  # a fork has none of the threads
+    os.register_at_fork(after_in_child=TEAMS.clear)
 
 
 def team(num_helpers: int) -> Team:

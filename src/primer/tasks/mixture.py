@@ -47,9 +47,9 @@ class Mixture:
         return self._reader(part, split, seed)(block * self.shares[part] + rank)
 
     def open(self, split: Split, seed: int) -> None:
-        """Read all that any question takes: forks of this process then have it in common."""
+        """Read what its questions take, so that forks of this process need not."""
         for part in range(len(self.parts)):
-            self._reader(part, split, seed)
+            self._reader(part, split, seed)(0)
 
     def stream(self, split: Split, seed: int, first: int = 0) -> Iterator[Question]:
         """Questions without end, from number `first` on."""

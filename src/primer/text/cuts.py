@@ -19,7 +19,7 @@ WORD = re.compile(r"[^\W\d_]{3,}|\d{2,}")
 
 
 class Cuts:
-    """Cuts words of one tokenizer in two, beside where it cuts them itself."""
+    """Cuts words in two, anywhere, before a tokenizer cuts the halves."""
 
     def __init__(self, tokenizer: Tokenizer, share: float) -> None:
         """`share`: of the words that can be cut, how many are."""
@@ -29,8 +29,9 @@ class Cuts:
     def drawn(self, messages: Sequence[Message], seed: int) -> Encode:
         """How one conversation is to be encoded. The ids of a text are other ones; what they spell is the text.
 
-        Words are drawn from what others than the assistant say: numbers, and words that are several tokens anyway. The
-        assistant writes them as they were said and all others as always, so that there is nothing to guess.
+        Words are drawn from what others than the assistant say: numbers, and words that in small letters are several
+        tokens anyway. The assistant writes them as they were said and all others as always, so that there is nothing to
+        guess.
 
         >>> from primer.text.chat import user
         >>> from primer.text.tokenizer import train_tokenizer

@@ -1,6 +1,7 @@
 """`primer sft`: a base model learns to converse. Only what the assistant says is a target."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,8 +61,8 @@ class SFTConfig(StageConfig):
     tokens: int | None = None
     """Tokens to read; None: as many conversations as the sources hold, or 2 million tokens of one without end."""
     cut_words: float = 0.0
-    """The share of numbers, and of words of several tokens, that are cut in another place than always: for small models
-    that must copy words and numbers which training never shows."""
+    """The share of numbers, and of words that in small letters are several tokens, that are cut at a place drawn for
+    the conversation: for small models that must copy words and numbers which training never shows."""
     eval_tasks: tuple[str, ...] = ()
     """Tasks to be asked with every evaluation, named as `primer eval` does, with spaces between."""
     eval_questions: int = 64
@@ -166,8 +167,9 @@ def take(
     left, room = tokens or DEFAULT_TOKENS, start.model.config.context + 1
     end = size if once else None
     firsts = itertools.count(0, BLOCK) if end is None else range(0, end, BLOCK)
-    is_much = left > WORTH_FORKING * TOKENS_OF_ONE if end is None else end > WORTH_FORKING
-    data.open(split, seed)
+    is_much = min(left // TOKENS_OF_ONE, math.inf if end is None else end) > WORTH_FORKING
+    if is_much:
+        data.open(split, seed)
     block = partial(render_block, data, split, seed, start.chat, Cuts(start.chat.tokenizer, cut_words), end)
     processes = start.runtime.threads if is_much else 1
     for rendered in itertools.chain.from_iterable(computed_ahead(block, firsts, processes)):

@@ -27,7 +27,7 @@ from primer.core.config import from_json, to_json
 from primer.core.errors import ConfigError, Interrupted, TrainingError
 from primer.core.files import atomic_path, read_json, write_json
 from primer.core.rundir import LEDGER, RUNS, RunDir
-from primer.core.runtime import RuntimeConfig, start_runtime
+from primer.core.runtime import RuntimeConfig, release_freed_memory, start_runtime
 from primer.evaluate.eval import EvalConfig, evaluate, note, show
 from primer.evaluate.origin import made_by, typed_command, typed_name
 from primer.evaluate.speedrun_report import write_speedrun_report
@@ -88,6 +88,7 @@ class Ledger:
     def watch(self, stage: str, in_others: bool = False) -> Iterator[None]:
         """Keep what a stage takes, whether it comes to its end or not; `in_others`: in other processes, the memory of
         which is not known."""
+        release_freed_memory()
         is_new, started, done = forget_peak(), time.perf_counter(), False
         try:
             yield

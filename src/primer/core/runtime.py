@@ -1,12 +1,13 @@
 """Where and how to compute: device, dtype, threads, ranks. One value, made once and passed in."""
 
 import ctypes
+import gc
 import os
 import platform
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -240,6 +241,14 @@ def keep_freed_memory() -> None:
     mallopt(mmap_threshold, 2**30)
     mallopt(trim_threshold, 2**31 - 1)
     mallopt(arena_max, 1)  # a thread's own arena holds 64 MB at most, and dies with it
+
+
+def release_freed_memory() -> None:
+    """Return to the system, once, what is kept for reuse: what the last stage of a speedrun needed would count for the
+    next, and be copied piece by piece by its forks."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def usable_cores() -> int:

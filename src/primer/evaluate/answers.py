@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from primer.core.runtime import Runtime
+from primer.core.workers import Tell
 from primer.engine.dialogue import Dialogue, Reply
 from primer.engine.sampling import SamplingConfig
-from primer.evaluate.score import Progress, Score, pass_at, wilson
+from primer.evaluate.score import Score, pass_at, wilson
 from primer.tasks.task import Question
 from primer.text.chat import ConversationError, Message
 
@@ -53,7 +54,7 @@ class Transcript:
 
 def score_questions(
     dialogue: Dialogue, questions: Sequence[Question], sampling: SamplingConfig, task: str = "",
-    samples: int = 1, runtime: Runtime | None = None, progress: Progress | None = None,
+    samples: int = 1, runtime: Runtime | None = None, progress: Tell | None = None,
 ) -> tuple[list[Score], list[Transcript]]:  # fmt: skip
     """Ask every question `samples` times (or as often as it says itself), and count by group, in order of appearance.
 
@@ -94,7 +95,7 @@ def make_score(task: str, group: str, sums: Sequence[float], ks: Sequence[int]) 
 
 def ask(
     dialogue: Dialogue, questions: Sequence[Question], sampling: SamplingConfig, samples: int = 1,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
 ) -> list[Transcript]:  # fmt: skip
     """Ask and judge, in the order of the questions. `progress` is told how many answers have come."""
     found: dict[int, list[Reply]] = {i: [] for i, question in enumerate(questions) if fits(dialogue, question)}

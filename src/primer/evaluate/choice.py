@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from primer.core.runtime import Runtime
+from primer.core.workers import Tell
 from primer.engine.engine import Engine
-from primer.evaluate.score import Progress, Score, wilson
+from primer.evaluate.score import Score, wilson
 from primer.tasks.task import Choice
 from primer.text.chat import ChatFormat, user
 from primer.text.tokenizer import Tokenizer
@@ -29,7 +30,7 @@ class Ways:
 
 def score_choices(
     engine: Engine, tokenizer: Tokenizer, choices: Sequence[Choice], task: str = "", chat: ChatFormat | None = None,
-    runtime: Runtime | None = None, batch: int = BATCH, progress: Progress | None = None,
+    runtime: Runtime | None = None, batch: int = BATCH, progress: Tell | None = None,
 ) -> list[Score]:  # fmt: skip
     """The share right by group. With `chat` the context is a user's turn and the option the assistant's.
 

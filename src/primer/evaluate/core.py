@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from primer.core.runtime import Runtime
+from primer.core.workers import Tell
 from primer.engine.engine import Engine
 from primer.evaluate.choice import score_choices
-from primer.evaluate.score import Progress, Score
+from primer.evaluate.score import Score
 from primer.tasks.core import Core
 from primer.text.tokenizer import Tokenizer
 
@@ -25,7 +26,7 @@ class CoreResult:
 
 def evaluate_core(
     engine: Engine, tokenizer: Tokenizer, core: Core, runtime: Runtime | None = None, limit: int = 0,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
 ) -> CoreResult:  # fmt: skip
     """Ask all tasks at hand; `limit` > 0: so many questions of each at most."""
     scores = []

@@ -15,6 +15,7 @@ from primer.core.config import check_options, to_json
 from primer.core.errors import ConfigError, Interrupted
 from primer.core.rundir import RunDir, find_run
 from primer.core.runtime import Runtime, RuntimeConfig, start_runtime
+from primer.core.workers import Tell
 from primer.engine.dialogue import Dialogue, chat_engine
 from primer.engine.engine import Engine
 from primer.engine.sample import load_to_generate, load_tokenizer
@@ -27,7 +28,6 @@ from primer.evaluate.choice import score_choices
 from primer.evaluate.core import evaluate_core
 from primer.evaluate.origin import typed_command
 from primer.evaluate.results import BYTES, Results, measured_before, write_results
-from primer.evaluate.score import Progress
 from primer.evaluate.tables import progress_bar, table
 from primer.model.gpt import GPT, GPTConfig
 from primer.model.weights import find_weights
@@ -204,7 +204,7 @@ def what_is_asked(name: str, papers: dict[str, Paper], config: EvalConfig) -> di
     return {"name": name, "questions_sha256": hashlib.sha256(text.encode()).hexdigest(), "options": options}
 
 
-def ask(paper: Paper, label: str, subject: Subject, results: Results, progress: Progress) -> None:
+def ask(paper: Paper, label: str, subject: Subject, results: Results, progress: Tell) -> None:
     """Measure one task."""
     config, runtime = subject.config, subject.runtime
     if isinstance(paper.task, Core):

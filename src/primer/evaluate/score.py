@@ -1,14 +1,11 @@
 """A share of right answers, and how sure one can be of it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Z = 1.96  # 95 % of a normal distribution lie within so many standard deviations
-
-Progress = Callable[[int], None]
-"""Is told how many more answers have come."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from primer.evaluate.score import Progress, Score, total
+from primer.core.workers import Tell
+from primer.evaluate.score import Score, total
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,7 +51,7 @@ def plain_line_due(last: float) -> bool:
 
 
 @contextmanager
-def progress_bar(name: str, enabled: bool) -> Iterator[Progress]:
+def progress_bar(name: str, enabled: bool) -> Iterator[Tell]:
     """A line on standard error that counts the answers; where that is no terminal, one now and then and at the end."""
     from rich.console import Console
     from rich.progress import Progress as Bar

@@ -183,16 +183,13 @@ class ChatFormat:
         """The whole conversation, every turn of the assistant trained. Raises ConversationError for one that is none.
 
         `tools` are described to the model in the system's turn. `encode` writes what is said, in place of the
-        tokenizer (`Cuts.encode`).
+        tokenizer (`Cuts.drawn`).
         """
         check_conversation(messages)
         ids = [self.tokenizer.document_id]
         trained = [False]
         for message in with_tools(messages, tools):
-            header, said = (
-                self._headers[message.role],
-                [*self._said(message, encode or self.tokenizer.encode), self.end_id],
-            )
+            header, said = self._headers[message.role], [*self._said(message, encode), self.end_id]
             is_assistant = message.role == "assistant"
             ids += [*header, *said, *self._line_end]
             trained += [False] * len(header) + [is_assistant] * len(said) + [False] * len(self._line_end)
@@ -206,12 +203,7 @@ class ChatFormat:
         """What follows the <|im_end|> of an assistant who called tools: a turn for each result, and its next header."""
         ids = list(self._line_end)
         for result in results:
-            ids += [
-                *self._headers["tool"],
-                *self._said(tool(result), self.tokenizer.encode),
-                self.end_id,
-                *self._line_end,
-            ]
+            ids += [*self._headers["tool"], *self._said(tool(result)), self.end_id, *self._line_end]
         return [*ids, *self._headers["assistant"]]
 
     def parse_reply(self, ids: Sequence[int]) -> Message:
@@ -235,8 +227,9 @@ class ChatFormat:
             text += piece
         return assistant(self.tokenizer.decode(text + reply).strip(), *calls)
 
-    def _said(self, message: Message, encode: Encode) -> Iterable[int]:
+    def _said(self, message: Message, encode: Encode | None = None) -> Iterable[int]:
         """The ids between header and <|im_end|>."""
+        encode = encode or self.tokenizer.encode
         if message.role == "tool":
             return [self._result_id, *encode(message.content), self._result_end_id]
         ids = [*encode(message.content.strip())]

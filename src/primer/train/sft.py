@@ -163,9 +163,8 @@ def take(
     """Rendered conversations, as many as have so many tokens (to train on again and again, to measure with once);
     0: every one once, or DEFAULT_TOKENS without end."""
     size = size_of(data, split)
-    once = size is not None and (not tokens or split == "validation")
+    end = size if not tokens or split == "validation" else None
     left, room = tokens or DEFAULT_TOKENS, start.model.config.context + 1
-    end = size if once else None
     firsts = itertools.count(0, BLOCK) if end is None else range(0, end, BLOCK)
     is_much = min(left // TOKENS_OF_ONE, math.inf if end is None else end) > WORTH_FORKING
     if is_much:
@@ -175,7 +174,7 @@ def take(
     for rendered in itertools.chain.from_iterable(computed_ahead(block, firsts, processes)):
         yield rendered
         left -= min(len(rendered.ids), room)  # the rest of a longer one is not read
-        if left <= 0 and (tokens or not once):
+        if left <= 0 and (tokens or end is None):
             return
 
 

@@ -1,7 +1,7 @@
 """The chat format against transformers' reading of the template, and against layouts written out by hand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,15 @@ class TestRender:
                 assert ids[: len(prompt)] == prompt
                 assert not trained[len(prompt) - 1]
                 assert trained[len(prompt)]
+
+    def test_a_turn_that_is_not_to_be_learned_is_written_all_the_same(self) -> None:
+        said = [user("?"), assistant("", CALL), tool("error: no"), assistant("", CALL), tool("12"), assistant("12")]
+        vain = [said[0], replace(said[1], trained=False), *said[2:]]
+        whole, rest = CHAT.render(said), CHAT.render(vain)
+        until = len(CHAT.render(said[:2]).ids)
+        assert rest.ids == whole.ids
+        assert rest.trained == [False] * until + whole.trained[until:]
+        assert any(whole.trained[:until])
 
     def test_tool_turns_follow_the_call(self) -> None:
         asked = [user("?"), assistant("", CALL, CALL)]

@@ -1,6 +1,7 @@
 """Every published shape gives the same messages; rows that do not fit are named, and refused or counted."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,12 @@ class TestShapes:
         assert said(f"Let me see. {HERMES}{HERMES}") == assistant("Let me see.", CALL, CALL)
         assert said("<tool_call>3 × 4</tool_call>") == assistant("<tool_call>3 × 4</tool_call>")
 
+    def test_what_weighs_nothing_is_read_and_not_learned(self) -> None:
+        row = with_tool({"name": "calculator", "arguments": CALL.arguments})
+        row["messages"][1]["weight"], row["messages"][3]["weight"] = 0, 1
+        asked, called, *answered = WITH_TOOL
+        assert conversation_of(row) == (asked, replace(called, trained=False), *answered)
+
     prompt = (user("Hi"),)
     better, worse = (assistant("Hello."),), (assistant("What?"),)
 
@@ -127,6 +134,8 @@ class TestBadRows:
             (with_tool({"name": "calculator", "arguments": "3 × 4"}), "message 2: a tool call needs a name, and"),
             (with_tool({"function": {"arguments": {}}}), "message 2: a tool call needs a name, and"),
             ({"instruction": "Hi", "output": None}, "message of the assistant is empty"),
+            ({"messages": turns(("user", "Hi"), ("assistant", "Hi"), weight=0)}, "has the weight 0"),
+            ({"messages": turns(("user", "Hi"), ("assistant", "Hi"), weight=0.5)}, "message 1: its weight is 0.5, and"),
         ],
     )
     def test_conversations(self, row: object, reason: str) -> None:
@@ -138,6 +147,7 @@ class TestBadRows:
         [
             ({"prompt": "Hi"}, r"not of a known shape \(chosen and rejected"),
             ({"prompt": "Hi", "chosen": "Hello.", "rejected": "Hello. "}, "are equal"),
+            ({"prompt": "Hi", "chosen": "Hello.", "rejected": turns(("assistant", "What?"), weight=0)}, "the weight 0"),
             ({"prompt": "Hi", "chosen": "Hello.", "rejected": ""}, "is empty"),
             ({"chosen": "Hello.", "rejected": "What?"}, "assistant speaks first"),
             (

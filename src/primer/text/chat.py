@@ -13,7 +13,8 @@ A conversation is one document. In angle brackets stands one token each, the res
     <|im_start|>assistant
     3 + 4 is 7.<|im_end|>
 
-Loss is on what the assistant writes and on nothing else: its words, its calls and the <|im_end|> with which it stops.
+Loss is on what the assistant writes and on nothing else: its words, its calls and the <|im_end|> with which it stops;
+but for a message of its own that says it is not to be learned (`Message.trained`).
 Its header is given to it, and the line end after <|im_end|> belongs to the next turn.
 """
 
@@ -94,6 +95,8 @@ class Message:
     role: Role
     content: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    trained: bool = True
+    """Of the assistant's: whether it is something to learn to write. A mistake that is put right afterwards is not."""
 
 
 def system(text: str) -> Message:
@@ -180,19 +183,19 @@ class ChatFormat:
     def render(
         self, messages: Sequence[Message], tools: Sequence[ToolDescription] = (), encode: Encode | None = None
     ) -> Rendered:
-        """The whole conversation, every turn of the assistant trained. Raises ConversationError for one that is none.
+        """The whole conversation, the assistant's turns trained unless they say otherwise.
 
         `tools` are described to the model in the system's turn. `encode` writes what is said, in place of the
-        tokenizer (`Cuts.drawn`).
+        tokenizer (`Cuts.drawn`). Raises ConversationError for a conversation that is none.
         """
         check_conversation(messages)
         ids = [self.tokenizer.document_id]
         trained = [False]
         for message in with_tools(messages, tools):
             header, said = self._headers[message.role], [*self._said(message, encode), self.end_id]
-            is_assistant = message.role == "assistant"
+            is_trained = message.role == "assistant" and message.trained
             ids += [*header, *said, *self._line_end]
-            trained += [False] * len(header) + [is_assistant] * len(said) + [False] * len(self._line_end)
+            trained += [False] * len(header) + [is_trained] * len(said) + [False] * len(self._line_end)
         return Rendered(ids, trained)
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[ToolDescription] = ()) -> list[int]:

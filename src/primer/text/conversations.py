@@ -8,14 +8,15 @@
 | pairs (UltraFeedback, TRL) | `{"prompt": "Hi", "chosen": …, "rejected": …}`, the sides as messages or text |
 | pairs (hh-rlhf) | `{"chosen": "\\n\\nHuman: Hi\\n\\nAssistant: Hello.", "rejected": …}` |
 
-Calls come as OpenAI's `tool_calls`, or in the text between `<tool_call>` and `</tool_call>`, as Hermes writes them.
+Calls come as OpenAI's `tool_calls`, or in the text between `<tool_call>` and `</tool_call>`, as Hermes writes them. A
+message of the assistant with `"weight": 0` is read and not learned, as in OpenAI's fine-tuning.
 """
 
 import json
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from primer.core.errors import CorpusError, suggest
@@ -124,6 +125,8 @@ def pair_of(row: Any) -> Pair:
         )
     for messages in whole:
         check_example(messages)
+    if not all(any(message.trained for message in side) for side in sides):
+        raise ConversationError("every message that chosen or rejected adds has the weight 0: nothing to prefer.")
     return Pair(whole[0][:num_common], sides[0], sides[1])
 
 
@@ -153,6 +156,17 @@ def messages_of(turns: Any) -> Conversation:
 
 def message_of(number: int, turn: Any) -> Message:
     """One message."""
+    message = spoken(number, turn)
+    match turn.get("weight", 1):
+        case None | 1:
+            return message
+        case 0:
+            return replace(message, trained=False)
+    raise ConversationError(f"message {number}: its weight is {turn['weight']!r}, and can be 0 (not learned) or 1.")
+
+
+def spoken(number: int, turn: Any) -> Message:
+    """What a message says and who says it."""
     match turn:
         case {"role": str(name)} | {"from": str(name)}:
             said, calls = turn.get("content", turn.get("value")), turn.get("tool_calls") or []
@@ -210,6 +224,8 @@ def check_example(messages: Conversation) -> None:
         raise ConversationError("the assistant says nothing in it, so that there is nothing to learn.")
     if any(not message.content and not message.tool_calls for message in answers):
         raise ConversationError("a message of the assistant is empty.")
+    if not any(message.trained for message in answers):
+        raise ConversationError("every message of the assistant has the weight 0, so that there is nothing to learn.")
     try:
         for message in messages:
             message.content.encode()

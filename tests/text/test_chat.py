@@ -283,7 +283,7 @@ class TestCheck:
 class TestOtherTokenizers:
     def test_a_base_model_with_another_chat_format(self, tmp_path: Path) -> None:
         gpt2 = Tokenizer(Parts("gpt2", BYTE_CHARACTERS, (), (GPT2_DOCUMENT,)))
-        with pytest.raises(TokenizerError, match=r"no <\|pad\|>.*another chat format.*Start from"):
+        with pytest.raises(TokenizerError, match=r"no token '<\|pad\|>'.*another chat format.*Start from"):
             ChatFormat(gpt2)
         gpt2.save(tmp_path)
         assert "chat_template" not in (tmp_path / "tokenizer_config.json").read_text()

@@ -1,6 +1,7 @@
 """Messages to ids and loss mask, and back: ChatML, with tool calls in Hermes form.
 
-A conversation is one document. In angle brackets stands one token each, the rest is ordinary text:
+A conversation is one document. In angle brackets stands one token each, a turn's header one with its role and its line
+end; the rest is ordinary text:
 
     <|document|><|im_start|>system
     You are a patient teacher.<|im_end|>
@@ -32,10 +33,8 @@ Role = Literal["system", "user", "assistant", "tool"]
 Encode: TypeAlias = Callable[[str], Iterable[int]]
 """Text to ids."""
 
-MARKS = (
-    *("<|pad|>", "<|im_start|>", "<|im_end|>"),
-    *("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
-)
+HEADERS: dict[Role, str] = {role: f"<|im_start|>{role}\n" for role in get_args(Role)}
+MARKS = ("<|pad|>", "<|im_end|>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 TOOLS_INTRODUCTION = "You may call these tools:"
 
 # The same layout for transformers, vLLM and others, written to tokenizer_config.json by `Tokenizer.save`.
@@ -156,9 +155,9 @@ class Rendered:
 class ChatFormat:
     """How conversations are written with one tokenizer.
 
-    The white space around what is said is dropped, in every role but the tool's (as Llama 3's template does): a text
-    that begins with a line end would otherwise melt into one token with the line end of its header, and the header
-    that a model is prompted with would not be the one that it was trained after.
+    The white space around what is said is dropped, in every role but the tool's (as Llama 3's template does). A turn's
+    header is one token, line end and all, so what a model is prompted with is what it was trained after, however the
+    text begins; and short talk, three tokens of ten of which are marks, has room for more of it.
 
     The ids are those of transformers' `apply_chat_template` but in one case: text that holds the name of a special
     token. Here it is ordinary text, whoever wrote it; transformers makes the special token of it, so that a user can
@@ -166,18 +165,18 @@ class ChatFormat:
     """
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
-        """Raises TokenizerError if the tokenizer has no tokens for turns and calls, or cannot spell the headers."""
-        missing = [mark for mark in MARKS if mark not in tokenizer.special_ids]
+        """Raises TokenizerError if the tokenizer has no tokens for turns and calls."""
+        missing = [mark for mark in (*MARKS, *HEADERS.values()) if mark not in tokenizer.special_ids]
         if missing:
             raise TokenizerError(
-                f"this tokenizer ({tokenizer.kind}, {tokenizer.vocab_size:,} tokens) has no {missing[0]}: it belongs "
-                "to a base model with another chat format. Start from a model that Primer has pretrained with a "
-                "tokenizer of kind bpe (`primer pretrain`); its vocabulary has the chat's tokens from the start."
+                f"this tokenizer ({tokenizer.kind}, {tokenizer.vocab_size:,} tokens) has no token {missing[0]!r}: it "
+                "belongs to a base model with another chat format. Start from a model that Primer has pretrained with "
+                "a tokenizer of kind bpe (`primer pretrain`); its vocabulary has the chat's tokens from the start."
             )
         self.tokenizer = tokenizer
-        self.pad_id, self._start_id, self.end_id, *others = (tokenizer.special_ids[mark] for mark in MARKS)
+        self.pad_id, self.end_id, *others = (tokenizer.special_ids[mark] for mark in MARKS)
         self._call_id, self._call_end_id, self._result_id, self._result_end_id = others
-        self._headers = {role: [self._start_id, *tokenizer.encode(f"{role}\n")] for role in get_args(Role)}
+        self._headers = {role: tokenizer.special_ids[header] for role, header in HEADERS.items()}
         self._line_end = tokenizer.encode("\n")
 
     def render(
@@ -192,22 +191,22 @@ class ChatFormat:
         ids = [self.tokenizer.document_id]
         trained = [False]
         for message in with_tools(messages, tools):
-            header, said = self._headers[message.role], [*self._said(message, encode), self.end_id]
+            said = [*self._said(message, encode), self.end_id]
             is_trained = message.role == "assistant" and message.trained
-            ids += [*header, *said, *self._line_end]
-            trained += [False] * len(header) + [is_trained] * len(said) + [False] * len(self._line_end)
+            ids += [self._headers[message.role], *said, *self._line_end]
+            trained += [False, *[is_trained] * len(said), *[False] * len(self._line_end)]
         return Rendered(ids, trained)
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[ToolDescription] = ()) -> list[int]:
         """The conversation so far and the header of the assistant's turn, for the model to go on."""
-        return [*self.render(messages, tools).ids, *self._headers["assistant"]]
+        return [*self.render(messages, tools).ids, self._headers["assistant"]]
 
     def tool_turn(self, results: Sequence[str]) -> list[int]:
         """What follows the <|im_end|> of an assistant who called tools: a turn for each result, and its next header."""
         ids = list(self._line_end)
         for result in results:
-            ids += [*self._headers["tool"], *self._said(tool(result)), self.end_id, *self._line_end]
-        return [*ids, *self._headers["assistant"]]
+            ids += [self._headers["tool"], *self._said(tool(result)), self.end_id, *self._line_end]
+        return [*ids, self._headers["assistant"]]
 
     def parse_reply(self, ids: Sequence[int]) -> Message:
         """The message that the model wrote, up to its <|im_end|> or to where it was stopped.

@@ -17,11 +17,13 @@ Kind = Literal["bpe", "char", "gpt2"]
 
 DOCUMENT = "<|document|>"
 # Reserved from the start, for a token added after pretraining would come with an untrained embedding and
-# another vocabulary size. ChatML's turns, Hermes' tool calls, a place to think, six spares for ideas to come.
+# another vocabulary size. ChatML's turns, Hermes' tool calls, a place to think, three spares for ideas to come.
+# What begins a turn is one token with its role and its line end: of short talk, three tokens are too large a part.
 SPECIALS = (
-    *(DOCUMENT, "<|pad|>", "<|im_start|>", "<|im_end|>"),
-    *("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"),
-    *(f"<|reserved_{i}|>" for i in range(6)),
+    *(DOCUMENT, "<|pad|>"),
+    *(f"<|im_start|>{role}\n" for role in ("system", "user", "assistant", "tool")),
+    *("<|im_end|>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"),
+    *(f"<|reserved_{i}|>" for i in range(3)),
 )
 GPT2_DOCUMENT = "<|endoftext|>"
 

@@ -37,6 +37,8 @@ CAN_IT = Phrasings(
         "True or false: {a} can {y}.", "Have you seen {a} {y}?", "Could {a} {y}?", "{A}: can it {y}?",
         "Do {p} [{y}|really {y}]?", "[Is it right|Can one say|Could it be] that {a} can {y}?",
         "[Answer yes or no|Say yes or no|A yes or a no]: can {a} {y}?", "{A} can {y}[, no?|. Yes or no?|, or not?]",
+        "Did you ever see {a} {y}?", "I doubt that {a} can {y}. Can it?", "Is {a} one that can {y}?",
+        "When you see {a}, can it {y}?",
     ),
     unseen=(
         "Would you say {a} can {y}?", "Can it be true that {a} can {y}?", "I want to know if {a} can {y}.",
@@ -49,7 +51,7 @@ WHO_CAN = Phrasings(
         "Tell me an animal that can {y}.", "Do you know an animal that can {y}?", "What can {y}?",
         "Give me an animal that can {y}.", "Who is able to {y}?", "An animal that can {y}[?|, please.]",
         "[Please name|Please tell me|Now name|Say|Think of] [one|an] animal that can {y}.",
-        "I know an animal that can {y}. You?",
+        "I know an animal that can {y}. You?", "To {y}: which animal can do that?", "Some animals can {y}. Name one.",
         "I am looking for an animal that can {y}.",
     ),
     unseen=("Can you name an animal that can {y}?", "Which animal is able to {y}?", "I need an animal that can {y}."),
@@ -199,4 +201,4 @@ def text(draw: Draw) -> str:
     return " ".join(facts)
 
 
-LESSON = Lesson("facts", question, text, weight=3.7, reinforce=True)
+LESSON = Lesson("facts", question, text, weight=4.2, reinforce=True)

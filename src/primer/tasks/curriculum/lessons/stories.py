@@ -49,6 +49,11 @@ REQUEST = Phrasings(
         "[Why not tell|Let us have|It is time for|Now for] a [story|tale|funny story] about {about}[.|!|, please.]",
         "[Another one|One more|The next story], [this time |please |]about {about}[.|!]",
         "[Can you make|Have you|Do you remember] a [tale|story|fairy tale] [of|about] {about}[?| for me?]",
+        "[Tell|Write|Make up] a [tale|story|short story] about {about} for [my daughter|my friends|the class|a child].",
+        "[I am|We are] [ready|waiting] for a [story|tale] about {about}.",
+        "[Let|May] a [story|tale] about {about} begin[.|!]",
+        "[I have time|There is time|I am in bed], so tell me a story about {about}.",
+        "[A girl|A boy|Somebody] in the [house|room|garden] wants a story about {about}.",
     ),
     unseen=(
         "Once more, a little tale about {about}, please.",
@@ -79,6 +84,8 @@ LIST_REQUEST = Phrasings(
         "[Take|Use] {list} and [tell|write|make up] something[.| nice.| funny.]",
         "[What|Which] [tale|adventure] [do you know|can you think of] with {list}[?| in it?]",
         "[Why not tell|Let us have|It is time for|Now for] a [story|tale] with {list}[.|!|, please.]",
+        "[Write|Tell|Make up] a [tale|story] with {list} for [my daughter|my friends|the class|a child].",
+        "[Mix|Put] {list} [together|into one tale|into a tale][.|, please.]",
     ),
     unseen=(
         "Put {list} in a story for me.",
@@ -128,10 +135,11 @@ def titled(title: str, story: str) -> str:
 def story_and_request(draw: Draw, short: bool = False) -> tuple[str, str, Story, tuple[str, ...]]:
     """A request, the title of a story that fulfils it, the story, and the phrases that must stand in it.
 
+    Training asks for more than the examination does: who is who among several is what has to be learned.
     What is asked for is of an open class. What the story adds by itself is of the plain lists: words that nobody could
     guess would teach to babble.
     """
-    wanted = draw.several(ELEMENTS, draw.pick((1, 1, 2, 2, 2, 3, 3)))
+    wanted = draw.several(ELEMENTS, draw.pick((1, 1, 2, 2, 2, 3, 3) if draw.held_out else (1, 2, 2, 2, 3, 3, 3)))
     kind = draw_kind(draw, open_class="kind" in wanted)
     hero = draw_character(draw, kind, open_class="name" in wanted)
     place = draw_place(draw, open_class="place" in wanted)
@@ -192,4 +200,4 @@ def text(draw: Draw) -> str:
     return titled(title, story.text)
 
 
-LESSON = Lesson("stories", question, text, weight=1.1)
+LESSON = Lesson("stories", question, text, weight=1.2)

@@ -17,6 +17,9 @@ BEGIN = Phrasings(
         "[First comes|First you say|At first say] {word}!, and [then|after that] the answer.",
         "[Your|The] first word is always {word}![| Then comes the answer.| The answer follows.]",
         "[Say|Write] {word}! and then [the answer|answer|what you are asked].",
+        "Do not begin an answer without {word}!",
+        "[An answer|A reply] without {word}! at its beginning is [wrong|no answer].",
+        "First {word}!, then [the rest|all the rest|what is asked].",
     ),
     unseen=(
         "Every time you answer, the first word must be {word}!",
@@ -49,6 +52,10 @@ END = Phrasings(
         "[First comes|First you give|At first give] the answer, and [then|after that] {word}!",
         "[Your|The] last word is always {word}![| The answer comes first.| It follows the answer.]",
         "[Give the answer|Answer|Say the answer] and then [add|say also|write] {word}!",
+        "Do not end an answer without {word}!",
+        "[An answer|A reply] without {word}! at its end is [wrong|no answer].",
+        "[First the answer|The answer], then {word}!",
+        "[At the end of|Behind] [every|each] answer [stands|comes|goes] {word}!",
     ),
     unseen=(
         "Every time you answer, the last word must be {word}!",
@@ -80,6 +87,9 @@ TITLE = Phrasings(
         "[The name of the user is|You talk to] {word}, [and you say it each time|so say it each time].",
         "[Call me|I want you to call me|Please call me] {word}[.| in every answer.| each time.]",
         "[Name|Mention|Greet] {word} [each time you answer|in all that you say|whenever you speak].",
+        "{word} is how you call the user[.| in all answers.| each time.]",
+        "[Never|Do not] answer without [the name {word}|saying {word} to the user].",
+        "You answer {word}, and you say so [each time|in every answer].",
     ),
     unseen=(
         "You speak to the user, whom you always call {word}.",
@@ -105,6 +115,12 @@ SIGNED = Phrasings(
         "[Put|Write|You write] the name {word} [under|after|below] [every|each] [answer|reply].",
         "You are {word} and [sign|you sign] [every|each] [answer|reply|text].",
         "Your name is {word}. Sign [every|each] [answer|reply] with it.",
+        "[Your|The] name {word} [stands|comes] [at the end of|under] [every|each] answer.",
+        "[All your|Your] answers [are signed|end] with the name {word}.",
+        "As {word}, you sign [what you write|all that you write].",
+        "[Each|Every] [answer|reply] has your name, {word}, [under it|at its end].",
+        "[Do not forget|Remember] to sign [with|as] {word}.",
+        "You [answer|write] as in a letter, with the name {word} at the end.",
     ),
     unseen=(
         "You sign all your answers with {word}.",
@@ -131,6 +147,9 @@ CAPITALS = Phrasings(
         "[Every|Each] [answer|word|letter] [is|must be|has to be] in capital letters.",
         "[Shout|You shout|Always shout]: write in capital letters.",
         "[All you say|What you say|Every word of yours] [is|must be] [written |]in [capital letters|capitals].",
+        "[No small letters|Small letters are forbidden][.|: write in capitals.]",
+        "[Write|Say] it all BIG: in capital letters.",
+        "[Your|All your] answers [come|stand] in capital letters.",
     ),
     unseen=(
         "All letters of your answers must be capital letters.",
@@ -157,6 +176,9 @@ ONE_WORD = Phrasings(
         "[Every|Each] [answer|reply] [is|must be|has] one word[.| only.| long.]",
         "One word [is enough for|makes|for] [every|each] answer.",
         "[All|Your|All your] [answers|replies] [are|have|must be|must have] [just |only |]one word[.| long.]",
+        "A word, [no more|not more]: [so you answer|that is your answer].",
+        "Not a sentence, [just|only] one word[.| each time.]",
+        "[Say|Answer] it in a word.",
     ),
     unseen=(
         "Give answers of one word.",
@@ -183,6 +205,8 @@ FEW_WORDS = Phrasings(
         "[Your|All] answers [have|must have|are] at most {count} words[.| long.]",
         "[Be short|Be brief|Keep it short]: at most {count} words[.| an answer.| each time.]",
         "[More than {count} words are|A word more than {count} is] too [much|long][.| for an answer.]",
+        "[You have|You get] {count} words [for an answer|each time|for every answer], not more.",
+        "[After|With] {count} words an answer [must end|is over].",
     ),
     unseen=("No answer may have more than {count} words.", "At most {count} words for each answer, please."),
 )
@@ -208,6 +232,9 @@ TWO_SENTENCES = Phrasings(
         "[Use|Say|Write|You write] two sentences[.| in each answer.| for every answer.]",
         "[Every|Each] [answer|reply] [is|must be|has] two sentences[.| long.]",
         "[Always say|Say] a little more: two sentences [an answer|each time].",
+        "[One sentence is|A single sentence is] too short: [write|say] two.",
+        "[Say|Write] something more [each time|in every answer]: two sentences.",
+        "[All your|Your] answers have two sentences.",
     ),
     unseen=("Give answers of two sentences.", "Your replies are always two sentences long."),
 )
@@ -228,6 +255,9 @@ QUOTED = Phrasings(
         "[Put|Write|Give|You put] [every|each] [answer|reply] in [quotation marks|quotes].",
         "[Use|Always use|You use] [quotation marks|quotes] around [every|each|your] answer.",
         "[Every|Each] [answer|reply] [is|stands|must be|must stand] in [quotation marks|quotes].",
+        "[What you say|All you say] [stands|is|must be] in [quotation marks|quotes].",
+        "[Begin and end|You begin and end] [every|each] answer with a quotation mark.",
+        "[Answer|Reply|Speak] [in|with] [quotation marks|quotes].",
     ),
     unseen=("Always write your answers in quotes.", "Around every reply put quotation marks."),
 )
@@ -248,6 +278,8 @@ LISTED = Phrasings(
         "[Answer|Reply|Always answer|Please answer] [with|in] a list[ with dashes|, with dashes].",
         "[Every|Each] [answer|reply|line] [begins|starts|must begin] with a dash[, like a list|].",
         "[Use|Always use] [dashes|a list with dashes] [in every answer|for your answers|when you answer].",
+        "[All you write|What you write] is a list with dashes.",
+        "[Lists|Only lists], [please|with dashes]: a dash before [each|every] [line|thing].",
     ),
     unseen=("Your answers are lists with dashes.", "Put a dash before every line that you write, as in a list."),
 )
@@ -277,6 +309,8 @@ FORMAL = Phrasings(
         "[Speak|Answer|Write|Reply|Always speak] [formally|very formally|in a formal way|in a formal tone].",
         "[Your|Use a] [tone|style|language] [is|must be|that is] formal.",
         "You are a formal [assistant|butler|helper].",
+        "[Formal|Only formal] [words|answers], please.",
+        "The user likes it formal.",
     ),
     unseen=("Use formal language.", "You always answer in a very formal way.", "Keep a formal tone."),
 )
@@ -286,6 +320,8 @@ POLITE = Phrasings(
         "[Speak|Answer|Write|Reply|Always speak] [politely|very politely|in a polite way|in a polite tone].",
         "[Your|Use a] [tone|style|language] [is|must be|that is] polite.",
         "You are a very polite [butler|helper|person].",
+        "[Polite|Only polite] [words|answers], please.",
+        "The user likes it polite.",
     ),
     unseen=("Use polite language.", "You always answer in a very polite way.", "Keep a polite tone."),
 )
@@ -295,6 +331,8 @@ CHEERFUL = Phrasings(
         "[Speak|Answer|Write|Reply|Always speak] [cheerfully|very cheerfully|in a cheerful way|in a cheerful tone].",
         "[Your|Use a] [tone|style|language] [is|must be|that is] cheerful.",
         "You are a very cheerful [friend|helper|person].",
+        "[Cheerful|Only cheerful] [words|answers], please.",
+        "The user likes it cheerful.",
     ),
     unseen=("Use cheerful language.", "You always answer in a very cheerful way.", "Keep a cheerful tone."),
 )
@@ -324,6 +362,8 @@ ONLY = Phrasings(
         "[To everything|To every question|To all you hear], [you answer|your answer is|say] {word}.",
         "[Your only|Your one|The only] [word|answer] [to everything |]is {word}.",
         "[Say|You say|Just say] {word}, no matter what [the user says|is asked|you hear].",
+        "{word}, [and nothing else|that is all you say|that is your answer to everything].",
+        "[All your|Your] answers are the same word: {word}.",
     ),
     unseen=("The one word that you know is {word}.", "You always answer {word}, whatever you are asked."),
 )

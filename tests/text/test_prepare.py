@@ -28,7 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return train_tokenizer(TEXTS, 300)
+    return train_tokenizer(TEXTS, 295)
 
 
 @pytest.fixture(autouse=True)
@@ -200,13 +200,13 @@ def test_an_error_of_a_worker_is_the_error_of_the_command(data: Path, tmp_path: 
 def test_the_command_trains_a_tokenizer_and_says_what_it_made(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = PrepareConfig(data=str(data), out=tmp_path / "out", vocab_size=300, workers=1)
+    config = PrepareConfig(data=str(data), out=tmp_path / "out", vocab_size=295, workers=1)
     main(config)
     printed = capsys.readouterr().out
     manifest = Manifest.load(tmp_path / "out")
     assert manifest is not None
     assert f"{manifest.totals('train').tokens:,}" in printed
-    assert manifest.vocab_size == 300
+    assert manifest.vocab_size == 295
     main(replace(config, tokenizer=tmp_path / "out", out=tmp_path / "again"))  # the folder of a tokenizer
     assert (tmp_path / "again" / "train_000000.bin").read_bytes() == (
         tmp_path / "out" / "train_000000.bin"
@@ -222,7 +222,7 @@ def test_ctrl_c_says_how_to_go_on(data: Path, tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("primer.text.prepare.prepare", interrupted)
     with pytest.raises(Interrupted, match="the same command goes on"):
-        main(PrepareConfig(data=str(data), out=tmp_path, vocab_size=300))
+        main(PrepareConfig(data=str(data), out=tmp_path, vocab_size=295))
 
 
 def test_a_tokenizer_is_trained_on_so_many_characters() -> None:

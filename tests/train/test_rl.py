@@ -17,6 +17,7 @@ from child import primer, torchrun
 
 from primer.core.errors import ConfigError, TrainingError
 from primer.core.rundir import RunDir
+from primer.model.cache import Documents
 from primer.model.gpt import GPT
 from primer.model.optim import OptimConfig
 from primer.model.weights import load_model
@@ -126,8 +127,8 @@ def test_in_a_single_step_the_gradient_is_reinforces(toy_chat: Path, toy: toys.T
     assert max(float((found[name] - wanted[name]).abs().max()) for name in wanted) < 1e-6
 
 
-def test_replayed_rows_add_their_weighted_mean(toy_chat: Path, toy: toys.Toy) -> None:
-    """To the gradient of the answers that of the rows as SFT computes it, times the weight."""
+def test_replayed_rows_hold_what_has_moved(toy_chat: Path, toy: toys.Toy) -> None:
+    """Nothing is added to the answers' gradient at first; then half the mean square of what moved, times the weight."""
     begun = tiny.start(toy_chat)
     alone = stage_of(begun, PolicyLoss(), ANSWERS)
     config = dataclasses.replace(
@@ -144,12 +145,32 @@ def test_replayed_rows_add_their_weighted_mean(toy_chat: Path, toy: toys.Toy) ->
         named = begun.model.named_parameters()
         return metrics, {name: p.grad.to_dense().clone() for name, p in named if p.grad is not None}
 
-    (answers, of_answers), (shown, of_rows), (found, of_both) = map(gradient, (alone, rows, both))
-    assert found["loss"] == pytest.approx(answers["loss"] + 0.5 * shown["loss"], abs=1e-5)
-    assert found["replay_loss"] == pytest.approx(0.5 * shown["loss"], abs=1e-5)
+    def log_p() -> list[torch.Tensor]:
+        batches = rows.batches(0)
+        return [-begun.model.token_losses(b.inputs, b.targets, Documents(b.inputs, rows.document_id)) for b in batches]
+
+    before = [part.detach() for part in log_p()]
+    (_, of_answers), (found, of_both) = map(gradient, (alone, both))
+    assert found["replay_loss"] < 1e-9
+    for name, wanted in of_answers.items():
+        assert torch.allclose(of_both[name], wanted, atol=1e-7), name
+
+    with torch.no_grad():
+        for weight in begun.model.parameters():
+            weight += 0.05 * torch.randn_like(weight)
+    (answers, of_answers), (found, of_both) = map(gradient, (alone, both))
+    begun.model.zero_grad()
+    num_targets = sum(batch.num_targets for batch in rows.batches(0))
+    squares = sum((now - then).square().sum() for now, then in zip(log_p(), before, strict=True))
+    held = 0.5 * squares / 2 / num_targets
+    held.backward()  # type: ignore[union-attr]
+    assert held.item() > 1e-3
+    assert found["replay_loss"] == pytest.approx(held.item(), rel=1e-4)
+    assert found["loss"] == pytest.approx(answers["loss"] + held.item(), rel=1e-4)
     assert found["reward"] == pytest.approx(answers["reward"])
-    for name, wanted in of_rows.items():
-        assert torch.allclose(of_both[name], of_answers[name] + 0.5 * wanted, atol=1e-6), name
+    for name, weight in begun.model.named_parameters():
+        if weight.grad is not None and name in of_answers:
+            assert torch.allclose(of_both[name], of_answers[name] + weight.grad.to_dense(), atol=1e-5), name
 
 
 def test_other_conversations_to_replay_on_resume(config: RLConfig, tmp_path: Path) -> None:
@@ -158,7 +179,9 @@ def test_other_conversations_to_replay_on_resume(config: RLConfig, tmp_path: Pat
     tiny.jsonl(said, [tiny.as_row(row) for row in rows])
     config = dataclasses.replace(config, replay=(str(said),), replay_rows=2)
     rl.main(config)
-    assert min(tiny.metric(config.run, "replay_loss")) > 0
+    first, *others = tiny.metric(config.run, "replay_loss")
+    assert first < 1e-9  # nothing has moved
+    assert min(others) > 0
     tiny.jsonl(said, [tiny.as_row(row) for row in rows[:30]])
     with pytest.raises(ConfigError, match=r"learns from has changed since it began. Restore the data, or start anew"):
         rl.main(dataclasses.replace(config, resume=True))

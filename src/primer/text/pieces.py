@@ -100,8 +100,8 @@ def _primer_end(data: Bytes, kinds: Bytes, begin: int) -> int:
     kind, second = kinds[begin], _next_character(data, begin)
     if kind == LETTER:
         return _run_end(kinds, begin)
-    if kind == NUMBER:  # \p{N}{1,2}
-        return _next_character(data, second) if kinds[second] == NUMBER else second
+    if kind == NUMBER:  # \p{N}
+        return second
     if kinds[second] == LETTER and not _breaks_line(data[begin]):  # [^\r\n\p{L}\p{N}]?\p{L}+
         return _run_end(kinds, second)
     if kind == OTHER or (data[begin] == _BLANK and kinds[second] == OTHER):  #  ?[^\s\p{L}\p{N}]+[\r\n]*

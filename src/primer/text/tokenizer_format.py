@@ -28,13 +28,12 @@ SPECIALS = (
 GPT2_DOCUMENT = "<|endoftext|>"
 
 # Text is cut into these pieces first, and no token reaches over a cut: otherwise "dog.", "dog!" and "dog?"
-# would each cost a token. It is GPT-4's pattern (cl100k_base, in the wording of Llama 3) but for one number:
-# digits go in groups of at most two, not three. That is 110 groups to learn instead of 1,110, which a small
-# vocabulary can afford; nanochat compared 1, 2 and 3 at 32,768 tokens and found 2 the best.
+# would each cost a token. It is GPT-4's pattern (cl100k_base) with each digit by itself, which makes it Qwen 2's:
+# a number that was never seen is made of digits that were, so a small model copies it and calculates with it.
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"  # English contractions: don|'t
     r"|[^\r\n\p{L}\p{N}]?\p{L}+"  # a word, with the space or mark before it
-    r"|\p{N}{1,2}"  # digits
+    r"|\p{N}"  # a digit
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*"  # punctuation, with the line end after it
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"  # white space; the last space stays with the word it precedes
 )

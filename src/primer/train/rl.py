@@ -6,7 +6,9 @@ are options, and mostly the defaults: no division by the group's standard deviat
 of means, a wider clip upwards, groups in which all answers are equal dropped and replaced.
 
 What is rewarded grows, and what is not asked for may be lost meanwhile. So a few rows of conversations can be shown
-with every step (`replay`), for their ordinary loss, as DPO's NLL term does: they hold what is not rewarded.
+with every step (`replay`), in which the assistant's words are to stay as likely as they were when the run began (as
+dark experience replay does with logits, arXiv 2004.07211). Their ordinary loss held less: it pulls from the first step
+on, where this pulls only at what has moved.
 
 A round is: sample, judge, then `minibatches` optimizer steps on what was found. If they are several, rounds are kept
 on disk as long as a checkpoint may lie in the middle of one, so that a run killed there goes on exactly.
@@ -36,7 +38,7 @@ from primer.train.memory import Load, rows_side_by_side
 from primer.train.mixture import open_mixture
 from primer.train.rollouts import Answer, Round, Sampler, is_right, read_round, round_file, to_plain
 from primer.train.runner import Findings
-from primer.train.sft import SFTStage, pack, take
+from primer.train.sft import SFTStage, conversation_losses, pack, take
 from primer.train.stage import (
     StageConfig,
     Start,
@@ -64,7 +66,7 @@ class PolicyLoss:
     clip_high: float = 0.28
     """How far a token's probability may move in a round, down and up."""
     kl: float = 0.0
-    """Weight of the KL divergence from the model that the run began with; above 0 that model is kept in memory."""
+    """Weight of the KL divergence from the model that the run began with, in the answers that are rewarded."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,13 @@ class RLConfig(StageConfig):
     resample: int = 2
     """How often groups whose answers are all worth the same are replaced by other prompts."""
     replay: tuple[str, ...] = ()
-    """Conversations to be learned from beside the rewards, named as SFT's --data: what they teach is not lost."""
+    """Conversations, named as SFT's --data, in which what the assistant says is to stay as likely as it was."""
     on_bad: Literal["refuse", "skip"] = "refuse"
     """What to do with a row of them that is no conversation: stop and say which, or leave it out and count it."""
     replay_rows: int = 8
     """Rows of them with every optimizer step."""
-    replay_weight: float = 1.0
-    """Weight of their mean loss, beside the mean policy loss."""
+    replay_weight: float = 4.0
+    """Weight of half the mean square by which their tokens' log-probabilities have moved, beside the policy loss."""
     eval_prompts: int = 64
     """Prompts of the validation split on which pass@1 and pass@k (k: samples) are measured."""
     policy: PolicyLoss = field(default_factory=PolicyLoss)
@@ -153,7 +155,8 @@ class RLStage:
         self, config: RLConfig, start: Start, sampler: Sampler, at_once: int, replay: SFTStage | None = None
     ) -> None:
         self.config, self.start, self.sampler, self.at_once, self.replay = config, start, sampler, at_once, replay
-        self.reference = reference_model(start, config.resume) if config.policy.kl else None
+        needs_reference = replay is not None or config.policy.kl
+        self.reference = reference_model(start, config.resume) if needs_reference else None
         self.current: tuple[int, Round] | None = None
 
     @property
@@ -165,9 +168,7 @@ class RLStage:
         at_once = max(self.at_once, replay.micro_rows if replay else 0)
         tokens = rows_side_by_side(at_once, share, self.start.runtime) * self.start.model.config.context
         asked = -(-max(config.prompts, config.eval_prompts) // world_size) * config.samples
-        return Load(
-            tokens, tokens, min(asked, self.sampler.dialogue.engine.rows.num_slots), 2 if config.policy.kl else 1
-        )
+        return Load(tokens, tokens, min(asked, self.sampler.dialogue.engine.rows.num_slots), 2 if self.reference else 1)
 
     def batches(self, step: int) -> list[AnswerBatch | ReplayBatch]:
         """A share of the round's answers, and rows to replay; the first step of a round samples its answers."""
@@ -187,10 +188,13 @@ class RLStage:
         return [ReplayBatch(batch, weight) for batch in rows]
 
     def loss(self, model: GPT, batch: AnswerBatch | ReplayBatch) -> tuple[Tensor, dict[str, float]]:
-        """The clipped policy gradient, summed, and the round's metrics; of replayed rows their weighted loss."""
+        """The clipped policy gradient, summed, and the round's metrics; of replayed rows what has moved, weighted."""
         if isinstance(batch, ReplayBatch):
-            assert self.replay is not None
-            loss = batch.weight * self.replay.loss(model, batch.rows)[0]
+            assert self.reference is not None
+            with torch.no_grad():
+                before = conversation_losses(self.reference, batch.rows, self.start.chat.tokenizer.document_id)
+            moved = conversation_losses(model, batch.rows, self.start.chat.tokenizer.document_id) - before
+            loss = batch.weight / 2 * moved.square().sum()
             return loss, {"replay_loss": float(loss.detach())}
         assert self.current is not None
         log_p = -model.token_losses(batch.inputs, batch.targets)  # (B, T)
@@ -198,7 +202,8 @@ class RLStage:
         before = torch.where(batch.log_p.isnan(), log_p.detach(), batch.log_p)
         losses = policy_losses(log_p, before, batch.advantages[:, None], self.config.policy)
         logs = {key: value * batch.num_targets for key, value in self.current[1].metrics.items()}
-        if self.reference is not None:
+        if self.config.policy.kl:
+            assert self.reference is not None
             with torch.no_grad():
                 reference = -self.reference.token_losses(batch.inputs, batch.targets)
             gap = reference - log_p
@@ -278,7 +283,7 @@ def reference_model(start: Start, resume: bool) -> GPT:
 
 
 def replayed_rows(config: RLConfig, start: Start) -> SFTStage | None:
-    """The conversations to learn from beside the rewards."""
+    """The conversations in which nothing is to change."""
     if not config.replay:
         return None
     if config.replay_rows % start.runtime.world_size:

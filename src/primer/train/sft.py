@@ -61,8 +61,8 @@ class SFTConfig(StageConfig):
     tokens: int | None = None
     """Tokens to read; None: as many conversations as the sources hold, or 2 million tokens of one without end."""
     cut_words: float = 0.0
-    """The share of numbers, and of words that in small letters are several tokens, that are cut at a place drawn for
-    the conversation: for small models that must copy words and numbers which training never shows."""
+    """The share of words that in small letters are several tokens that are cut at a place drawn for the conversation:
+    for small models that must copy words which training never shows."""
     eval_tasks: tuple[str, ...] = ()
     """Tasks to be asked with every evaluation, named as `primer eval` does, with spaces between."""
     eval_questions: int = 64
@@ -90,17 +90,17 @@ class SFTStage:
 
     def loss(self, model: GPT, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """The sum of -log p of what the assistant says next."""
-        return conversation_loss(model, batch, self.document_id), {}
+        return conversation_losses(model, batch, self.document_id).sum(), {}
 
 
-def conversation_loss(model: GPT, batch: Batch, document_id: int) -> Tensor:
-    """The sum of -log p of the targets, where no conversation of a row sees another.
+def conversation_losses(model: GPT, batch: Batch, document_id: int) -> Tensor:
+    """-log p of each target, (B, T), 0 where there is none; no conversation of a row sees another.
 
     After as many tokens and as much time 35 % of unseen answers were right where 30 had been (docs/log.md). On a GPU
     they do see each other: its fast kernels of attention take no such mask.
     """
     within = Documents(batch.inputs, document_id) if batch.inputs.device.type == "cpu" else None
-    return model.token_losses(batch.inputs, batch.targets, within).sum()
+    return model.token_losses(batch.inputs, batch.targets, within)
 
 
 def masked_batches(rows: ConversationRows, numbers: range, micro_rows: int) -> list[Batch]:
@@ -203,7 +203,7 @@ def validation_loss(model: GPT, rows: ConversationRows, at_once: int, runtime: R
     with without_dropout(model):
         for batch in masked_batches(rows, mine, at_once) if mine else ():
             placed = batch.to(runtime.device)
-            sums[0] += float(conversation_loss(model, placed, document_id))
+            sums[0] += float(conversation_losses(model, placed, document_id).sum())
             sums[1] += batch.num_targets
     total, count = runtime.sum_numbers(sums)
     return total / max(1.0, count)

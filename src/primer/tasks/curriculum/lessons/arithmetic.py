@@ -281,4 +281,4 @@ def text(draw: Draw) -> str:
     return " ".join(lines)
 
 
-LESSON = Lesson("arithmetic", question, text, weight=0.9, reinforce=True)
+LESSON = Lesson("arithmetic", question, text, weight=0.8, reinforce=True)

@@ -201,4 +201,4 @@ def text(draw: Draw) -> str:
     return " ".join(facts)
 
 
-LESSON = Lesson("facts", question, text, weight=4.2, reinforce=True)
+LESSON = Lesson("facts", question, text, weight=4.1, reinforce=True)

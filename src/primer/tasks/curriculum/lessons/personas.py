@@ -63,4 +63,4 @@ def text(draw: Draw) -> str:
     return "\n".join((f"{name} was told: {rule.prompt}", *spoken))
 
 
-LESSON = Lesson("personas", question, text, weight=2.9, reinforce=True)
+LESSON = Lesson("personas", question, text, weight=3.1, reinforce=True)

@@ -200,4 +200,4 @@ def text(draw: Draw) -> str:
     return titled(title, story.text)
 
 
-LESSON = Lesson("stories", question, text, weight=1.2)
+LESSON = Lesson("stories", question, text, weight=0.8)

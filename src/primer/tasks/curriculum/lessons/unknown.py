@@ -347,4 +347,4 @@ def text(draw: Draw) -> str:
     ))  # fmt: skip
 
 
-LESSON = Lesson("unknown", question, text, weight=1.6, reinforce=True)
+LESSON = Lesson("unknown", question, text, weight=1.8, reinforce=True)

@@ -85,4 +85,4 @@ def solved(draw: Draw, story: Story) -> str:
     return f"{told} {sums.pretty(expression)} = {result}. {story.answer.format(r=result, **slots)}"
 
 
-LESSON = Lesson("word_problems", question, text, weight=1.6, reinforce=True)
+LESSON = Lesson("word_problems", question, text, weight=1.4, reinforce=True)

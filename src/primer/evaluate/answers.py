@@ -46,10 +46,18 @@ class Transcript:
             "value": self.value,
             "trouble": self.trouble,
             "detail": self.detail,
-            "prompt": [asdict(message) for message in self.question.prompt],
-            "answer": [asdict(message) for message in self.question.answer],
-            "replies": [[asdict(message) for message in reply] for reply in self.replies],
+            "prompt": as_plain(self.question.prompt),
+            "answer": as_plain(self.question.answer),
+            "replies": [as_plain(reply) for reply in self.replies],
         }
+
+
+def as_plain(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Who says what, and calls what."""
+    return [
+        {"role": each.role, "content": each.content, "tool_calls": [asdict(call) for call in each.tool_calls]}
+        for each in messages
+    ]
 
 
 def score_questions(

@@ -30,7 +30,7 @@ from primer.train.checkpoint import saved_steps
 from primer.train.conversation_rows import ConversationRows
 from primer.train.loop import Gradients, LoopConfig
 from primer.train.mixture import open_mixture
-from primer.train.sft import SFTConfig, SFTStage, conversation_loss, masked_batches, take, validation_loss
+from primer.train.sft import SFTConfig, SFTStage, conversation_losses, masked_batches, take, validation_loss
 
 WITH_TOOLS = [
     system("Be brief."),
@@ -168,7 +168,7 @@ def test_no_conversation_sees_another(chat_base: Path) -> None:
     def loss(*together: Rendered) -> float:
         rows = ConversationRows(together, tiny.CHAT_CONTEXT, 0, begun.pad_id)
         (batch,) = masked_batches(rows, range(rows.num_rows), 9)
-        return float(conversation_loss(model, batch, document_id).detach())
+        return float(conversation_losses(model, batch, document_id).sum().detach())
 
     assert ConversationRows(rendered, tiny.CHAT_CONTEXT, 0, begun.pad_id).num_rows < 3
     assert loss(*rendered) == pytest.approx(sum(map(loss, rendered)), rel=1e-5)

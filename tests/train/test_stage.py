@@ -131,7 +131,7 @@ def test_a_run_is_not_trained_over_and_not_shared(config: SFTConfig) -> None:
 def test_out_of_memory(config: SFTConfig, monkeypatch: pytest.MonkeyPatch, error: Exception, quoted: str) -> None:
     """In the second step, after the first has been saved."""
     config = dataclasses.replace(config, save_every=1, eval_every=0)
-    loss, asked = sft.conversation_loss, []
+    loss, asked = sft.conversation_losses, []
 
     def fails(*args: Any) -> torch.Tensor:
         asked.append(1)
@@ -139,7 +139,7 @@ def test_out_of_memory(config: SFTConfig, monkeypatch: pytest.MonkeyPatch, error
             raise error
         return loss(*args)
 
-    monkeypatch.setattr(sft, "conversation_loss", fails)
+    monkeypatch.setattr(sft, "conversation_losses", fails)
     advice = r"--micro-rows.*--batch-rows.*--depth.*Step 1 is saved.*go on with --resume"
     with pytest.raises(TrainingError, match=f"^out of memory.*{quoted}.*Begin anew.*{advice}"):
         sft.main(config)
@@ -148,7 +148,7 @@ def test_out_of_memory(config: SFTConfig, monkeypatch: pytest.MonkeyPatch, error
 
 
 def test_other_errors_keep_their_traceback(config: SFTConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sft, "conversation_loss", lambda *_: exec("raise RuntimeError('a shape')"))
+    monkeypatch.setattr(sft, "conversation_losses", lambda *_: exec("raise RuntimeError('a shape')"))
     with pytest.raises(RuntimeError, match="a shape"):
         sft.main(config)
 

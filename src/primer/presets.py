@@ -137,20 +137,21 @@ LAPTOP = Speedrun(
     ),
     sft=SFTConfig(
         batch_rows=48, micro_rows=8, optim=replace(LAPTOP_RATES, matrix_lr=0.055, embed_lr=0.7),
-        loop=LoopConfig(num_steps=1060, warmup_steps=10, decay=0.8),
+        loop=LoopConfig(num_steps=1000, warmup_steps=10, decay=0.8),
         cut_words=0.3, eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(
-        data=("curriculum", "curriculum:facts,known,unknown,personas"),  # what is true and what is asked for, twice
-        pairs=1600, batch_rows=64, preference=DPOLoss(beta=0.3, nll=3.0), merge=0.4,  # a mean of both costs nothing
+        # What is true and what is asked for, twice; "I don't know" three times, for other pairs speak against it.
+        data=("curriculum", "curriculum:facts,known,unknown,personas", "curriculum:unknown"),
+        pairs=1100, batch_rows=64, preference=DPOLoss(beta=0.3, nll=3.0), merge=0.4,  # a mean of both costs nothing
         eval_every=0, save_every=0, tensorboard=False,
         optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.004, head_lr=0.001),
     ),
     rl=RLConfig(
-        tasks=("curriculum:stories",), replay=("curriculum",), replay_rows=16,  # long answers alone cost the others
-        prompts=6, max_tokens=160, eval_prompts=48, merge=0.75,
+        tasks=("curriculum:stories",), prompts=6, max_tokens=160, eval_prompts=48,
+        replay=("curriculum",), replay_rows=24, replay_weight=8.0,  # long answers alone cost the others
         loop=LoopConfig(num_steps=48, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
-        optim=OptimConfig(matrix_lr=0.003, embed_lr=0.006, ngram_lr=0.0012, head_lr=0.0004),
+        optim=OptimConfig(matrix_lr=0.006, embed_lr=0.012, ngram_lr=0.0024, head_lr=0.0008),
     ),
     documents=6000,
     questions=(64, 3200, 3200, 3200),

@@ -119,6 +119,10 @@ def longer(recipe: Speedrun, scale: float) -> Speedrun:
 
 
 LAPTOP_RATES = OptimConfig(matrix_lr=0.04, embed_lr=0.5)
+OTHERS_THAN_STORIES = (
+    "curriculum:arithmetic,facts,follow_ups,harmless,known,letters,personas,recall,refusals,small_talk,spelling,"
+    "story_questions,unknown,word_problems,wordplay"
+)
 LAPTOP = Speedrun(
     base=PretrainConfig(
         vocab_size=1536,
@@ -137,7 +141,7 @@ LAPTOP = Speedrun(
     ),
     sft=SFTConfig(
         batch_rows=48, micro_rows=8, optim=replace(LAPTOP_RATES, matrix_lr=0.055, embed_lr=0.7),
-        loop=LoopConfig(num_steps=1000, warmup_steps=10, decay=0.8),
+        loop=LoopConfig(num_steps=1040, warmup_steps=10, decay=0.8),
         cut_words=0.3, eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(
@@ -148,10 +152,10 @@ LAPTOP = Speedrun(
         optim=OptimConfig(matrix_lr=0.01, embed_lr=0.02, ngram_lr=0.004, head_lr=0.001),
     ),
     rl=RLConfig(
-        tasks=("curriculum:stories",), prompts=6, max_tokens=160, eval_prompts=48,
-        replay=("curriculum",), replay_rows=24, replay_weight=8.0,  # long answers alone cost the others
-        loop=LoopConfig(num_steps=48, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
-        optim=OptimConfig(matrix_lr=0.006, embed_lr=0.012, ngram_lr=0.0024, head_lr=0.0008),
+        tasks=("curriculum:stories",), prompts=6, max_tokens=160, eval_prompts=48, merge=0.7,
+        replay=(OTHERS_THAN_STORIES,), replay_rows=24, replay_weight=8.0,  # long answers alone cost the others
+        loop=LoopConfig(num_steps=36, warmup_steps=2), eval_every=0, save_every=0, tensorboard=False,
+        optim=OptimConfig(matrix_lr=0.003, embed_lr=0.006, ngram_lr=0.0012, head_lr=0.0004),
     ),
     documents=6000,
     questions=(64, 3200, 3200, 3200),

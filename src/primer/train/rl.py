@@ -94,7 +94,8 @@ class RLConfig(StageConfig):
     resample: int = 2
     """How often groups whose answers are all worth the same are replaced by other prompts."""
     replay: tuple[str, ...] = ()
-    """Conversations, named as SFT's --data, in which what the assistant says is to stay as likely as it was."""
+    """Conversations, named as SFT's --data, in which what the assistant says is to stay as likely as it was. Leave out
+    what is rewarded, or it is held as well."""
     on_bad: Literal["refuse", "skip"] = "refuse"
     """What to do with a row of them that is no conversation: stop and say which, or leave it out and count it."""
     replay_rows: int = 8

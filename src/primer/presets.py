@@ -141,7 +141,7 @@ LAPTOP = Speedrun(
     ),
     sft=SFTConfig(
         batch_rows=48, micro_rows=8, optim=replace(LAPTOP_RATES, matrix_lr=0.055, embed_lr=0.7),
-        loop=LoopConfig(num_steps=1040, warmup_steps=10, decay=0.8),
+        loop=LoopConfig(num_steps=1060, warmup_steps=10, decay=0.8),
         cut_words=0.3, eval_every=0, save_every=250, tensorboard=False,
     ),
     dpo=DPOConfig(

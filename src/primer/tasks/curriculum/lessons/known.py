@@ -25,4 +25,4 @@ def question(draw: Draw) -> Question:
     )
 
 
-LESSON = Lesson("known", question, facts.text, weight=1.5)
+LESSON = Lesson("known", question, facts.text, weight=1.3)

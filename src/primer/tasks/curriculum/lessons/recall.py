@@ -83,4 +83,4 @@ def text(draw: Draw) -> str:
     return f'{name} said: "{said}" Then {name} asked: "{asking}" The answer was: "{asked.answer()}"'
 
 
-LESSON = Lesson("recall", question, text, weight=3.6, reinforce=True)
+LESSON = Lesson("recall", question, text, weight=3.2, reinforce=True)

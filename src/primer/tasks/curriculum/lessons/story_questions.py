@@ -327,4 +327,4 @@ def text(draw: Draw) -> str:
     return f"{story.text} {' '.join(pairs)}"
 
 
-LESSON = Lesson("story_questions", question, text, weight=1.3, reinforce=True)
+LESSON = Lesson("story_questions", question, text, weight=1.4, reinforce=True)

@@ -118,7 +118,6 @@ def longer(recipe: Speedrun, scale: float) -> Speedrun:
     )
 
 
-LAPTOP_RATES = OptimConfig(matrix_lr=0.04, embed_lr=0.5)
 OTHERS_THAN_STORIES = (
     "curriculum:arithmetic,facts,follow_ups,harmless,known,letters,personas,recall,refusals,small_talk,spelling,"
     "story_questions,unknown,word_problems,wordplay"
@@ -132,7 +131,7 @@ LAPTOP = Speedrun(
         repeats=4,
         order="packed",
         batch_rows=8,
-        optim=LAPTOP_RATES,
+        optim=OptimConfig(matrix_lr=0.04, embed_lr=0.5),
         loop=LoopConfig(num_steps=100, warmup_steps=10),
         eval_every=0,
         save_every=0,
@@ -140,7 +139,7 @@ LAPTOP = Speedrun(
         tensorboard=False,
     ),
     sft=SFTConfig(
-        batch_rows=48, micro_rows=8, optim=replace(LAPTOP_RATES, matrix_lr=0.055, embed_lr=0.7),
+        batch_rows=48, micro_rows=8, optim=OptimConfig(matrix_lr=0.055, embed_lr=0.7),
         loop=LoopConfig(num_steps=1060, warmup_steps=10, decay=0.8),
         cut_words=0.3, eval_every=0, save_every=250, tensorboard=False,
     ),

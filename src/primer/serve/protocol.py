@@ -53,20 +53,14 @@ TEXT_PART = {
     "required": ["type", "text"],
 }
 TEXT_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": TEXT_PART}]}
-MAX_PROMPT = 1_000_000  # texts, or ids of one text
-IDS_SCHEMA = {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": MAX_PROMPT}
-PROMPT_SCHEMA = {
-    "anyOf": [
-        {"type": "string"},
-        {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PROMPT},
-        IDS_SCHEMA,
-        {"type": "array", "items": IDS_SCHEMA, "minItems": 1, "maxItems": MAX_PROMPT},
-    ]
-}
 Text = Annotated[str, BeforeValidator(joined_text), WithJsonSchema(TEXT_SCHEMA)]
 StopText = Annotated[str, Field(min_length=1, max_length=1000)]
-Stops = Annotated[list[StopText], BeforeValidator(as_list), Field(max_length=4)]
-Ids = Annotated[list[int], Field(min_length=1, max_length=MAX_PROMPT)]
+StopList = Annotated[list[StopText], Field(max_length=4)]
+Stops = Annotated[StopList, BeforeValidator(as_list, json_schema_input_type=StopText | StopList)]
+SOME = Field(min_length=1, max_length=1_000_000)
+Ids = Annotated[list[int], SOME]
+PromptList = Annotated[list[str], SOME] | Ids | Annotated[list[Ids], SOME]
+Prompt = Annotated[PromptList, BeforeValidator(as_list, json_schema_input_type=str | PromptList)]
 
 
 class FunctionCall(Parsed):
@@ -207,12 +201,7 @@ class ChatRequest(CommonRequest):
 class CompletionRequest(CommonRequest):
     """POST /v1/completions."""
 
-    prompt: Annotated[
-        list[str] | list[int] | list[Ids],
-        BeforeValidator(as_list),
-        Field(min_length=1, max_length=MAX_PROMPT),
-        WithJsonSchema(PROMPT_SCHEMA),
-    ]
+    prompt: Prompt
     """A text, several, or their ids."""
     logprobs: int | None = Field(None, ge=0, le=5)
     best_of: int | None = Field(None, ge=1)

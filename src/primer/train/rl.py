@@ -192,9 +192,10 @@ class RLStage:
         """The clipped policy gradient, summed, and the round's metrics; of replayed rows what has moved, weighted."""
         if isinstance(batch, ReplayBatch):
             assert self.reference is not None
+            document_id = self.start.chat.tokenizer.document_id
             with torch.no_grad():
-                before = conversation_losses(self.reference, batch.rows, self.start.chat.tokenizer.document_id)
-            moved = conversation_losses(model, batch.rows, self.start.chat.tokenizer.document_id) - before
+                at_first = conversation_losses(self.reference, batch.rows, document_id)
+            moved = conversation_losses(model, batch.rows, document_id) - at_first
             loss = batch.weight / 2 * moved.square().sum()
             return loss, {"replay_loss": float(loss.detach())}
         assert self.current is not None
